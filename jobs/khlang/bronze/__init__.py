@@ -1,0 +1,1 @@
+"""Bronze: every delivered row, de-identified and typed, with its faults."""

@@ -1,0 +1,1 @@
+"""Declared files of the ministry: contracts, code lists, faults, policies, marts, indicators, shares."""

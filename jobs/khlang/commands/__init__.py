@@ -1,0 +1,1 @@
+"""The commands of khlang, one file per group."""

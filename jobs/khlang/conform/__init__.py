@@ -1,0 +1,1 @@
+"""Bytes of members -> de-identified typed columns, with every broken rule named."""

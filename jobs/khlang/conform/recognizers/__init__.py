@@ -1,0 +1,1 @@
+"""One file per recogniser of identifiers in free text."""

@@ -1,0 +1,1 @@
+"""Gold: marts and indicators, exact and published."""

@@ -1,0 +1,1 @@
+"""The ledger: deliveries, members, batches, versions and releases in a SQL database."""

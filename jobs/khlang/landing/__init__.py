@@ -1,0 +1,1 @@
+"""Landing: zips as received, sealed and locked, one receipt each."""

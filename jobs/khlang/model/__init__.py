@@ -1,0 +1,1 @@
+"""Typed, frozen readings of the catalog: what the ministry decided, as values."""

@@ -1,0 +1,30 @@
+"""Code lists: list name -> the codes that may stand in a column, with labels."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib.resources import files
+
+from khlang.errors import CatalogError
+
+
+@cache
+def code_list(name: str) -> tuple[dict[str, str], ...]:
+    """Rows of catalog/codes/<name>.csv in file order; the first column is the code.
+
+    Raises CatalogError when the list is not declared.
+    """
+    path = files("khlang.catalog") / "codes" / f"{name}.csv"
+    if not path.is_file():
+        raise CatalogError("codes.unknown", f"code list {name} is not declared", place=f"{name}.csv")
+    with path.open(encoding="utf-8", newline="") as lines:
+        return tuple(csv.DictReader(lines))
+
+
+@cache
+def codes_of(name: str) -> frozenset[str]:
+    """The codes of a list, as quoted text (003 is not 3)."""
+    rows = code_list(name)
+    first = next(iter(rows[0])) if rows else ""
+    return frozenset(row[first] for row in rows)

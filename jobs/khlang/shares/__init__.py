@@ -1,0 +1,1 @@
+"""Shares: what may leave, loaded where planners read it."""

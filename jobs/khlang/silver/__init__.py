@@ -1,0 +1,1 @@
+"""Silver: the current state of every key, persons linked across facilities."""

@@ -1,0 +1,1 @@
+"""The embedded stack: stores, database, Airflow and dashboards on loopback."""

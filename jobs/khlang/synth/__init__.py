@@ -1,0 +1,1 @@
+"""Invented extracts, coherent and obviously fake, made from the contracts."""
