@@ -22,9 +22,21 @@ def code_list(name: str) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(lines))
 
 
+def _inline(declared: str) -> frozenset[str]:
+    """Codes of a list written in the contract itself: "1 yes; 2 no; 9 unknown", "0-4, 8, 9"."""
+    codes: list[str] = []
+    for part in declared.replace(",", ";").split(";"):
+        code = part.split()[0]
+        low, dash, high = code.partition("-")
+        codes += [str(number) for number in range(int(low), int(high) + 1)] if dash else [code]
+    return frozenset(codes)
+
+
 @cache
 def codes_of(name: str) -> frozenset[str]:
-    """The codes of a list, as quoted text (003 is not 3)."""
+    """The codes of a list, as quoted text (003 is not 3); a name with digits first is the list itself."""
+    if name[0].isdigit():
+        return _inline(name)
     rows = code_list(name)
     first = next(iter(rows[0])) if rows else ""
     return frozenset(row[first] for row in rows)

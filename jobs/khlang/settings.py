@@ -1,0 +1,89 @@
+"""Settings: the environment (KHLANG_*) and one TOML file, read once into one frozen value."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+OFFSETS = {
+    "lake_s3": 0, "lake_master": 1, "lake_volume": 2, "lake_filer": 3,
+    "landing_s3": 10, "landing_master": 11, "landing_volume": 12, "landing_filer": 13,
+    "database": 20, "airflow": 30, "airflow_worker_log": 31, "airflow_triggerer_log": 32,
+    "superset": 40, "front_door": 50, "spark_ui": 60, "spark_driver": 61, "openbao": 70,
+}  # fmt: skip
+"""Service -> offset from the base port; SeaweedFS adds 10000 for its gRPC ports."""
+
+
+class Settings(BaseSettings):
+    """Every setting of Khlang; the README's table is made from these fields."""
+
+    model_config = SettingsConfigDict(env_prefix="KHLANG_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".khlang"), description="folder of all state of the embedded stack")
+    base_port: int = Field(18700, description="first port; every service has a fixed offset from it")
+    master: str = Field("local[*]", description="Spark master: local[*], spark://..., k8s://...")
+    driver_memory: str = Field("2g", description="memory of the Spark driver (and of local executors)")
+    database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: the embedded PostgreSQL")
+    lake_endpoint: str = Field("", description="S3 endpoint of bronze, silver, gold; empty: the embedded store")
+    landing_endpoint: str = Field("", description="S3 endpoint of inbox and landing; empty: the embedded store")
+    lake_access_key: str = Field("", description="S3 access key of the lake; empty: secrets.json")
+    lake_secret_key: str = Field("", description="S3 secret key of the lake; empty: secrets.json")
+    landing_access_key: str = Field("", description="S3 access key of landing; empty: secrets.json")
+    landing_secret_key: str = Field("", description="S3 secret key of landing; empty: secrets.json")
+    region: str = Field("us-east-1", description="S3 region name")
+    bucket_prefix: str = Field("", description="put before the bucket names inbox, landing, bronze, silver, gold")
+    key_store: str = Field("", description="file:PATH of the key store; empty: KHLANG_HOME/keys/keys.json")
+    landing_lock_days: int = Field(365, description="object lock of landing, days")
+    max_members: int = Field(200, description="zip.bomb: more members than this")
+    max_member_bytes: int = Field(16 << 30, description="zip.bomb: one member inflates to more")
+    max_total_bytes: int = Field(64 << 30, description="zip.bomb: all members inflate to more")
+    max_ratio: int = Field(200, description="zip.bomb: inflated/compressed, past max_ratio_after bytes")
+    max_ratio_after: int = Field(16 << 20, description="bytes inflated before the ratio counts")
+    bundle_bytes: int = Field(24 << 20, description="inflated bytes of members packed into one Spark task")
+    lock_wait_seconds: int = Field(600, description="how long a job waits for the running one (then: busy)")
+    suppress_below: int = Field(8, description="published counts from 1 to this less one are hidden")
+    round_to: int = Field(5, description="published counts are rounded to multiples of this")
+    text_seconds: float = Field(2.0, description="time limit for one note in the analyzer; past it: withheld")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order: arguments, environment, then the TOML file named by KHLANG_CONFIG (default khlang.toml)."""
+        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("KHLANG_CONFIG", "khlang.toml")))
+        return init_settings, env_settings, toml
+
+    @property
+    def root(self) -> Path:
+        """KHLANG_HOME as an absolute path; a relative one counts from the project's root."""
+        return self.home if self.home.is_absolute() else PROJECT / self.home
+
+    def port(self, service: str) -> int:
+        """Port of a service of the embedded stack on 127.0.0.1."""
+        return self.base_port + OFFSETS[service]
+
+    def bucket(self, zone: str) -> str:
+        """Bucket name of a zone (inbox, landing, bronze, silver, gold)."""
+        return f"{self.bucket_prefix}{zone}"
+
+
+@cache
+def load() -> Settings:
+    """The settings of this process, read once at the entry."""
+    return Settings()  # type: ignore[call-arg]
