@@ -1,0 +1,99 @@
+"""Identifiers -> keyed pseudonyms: the same value under the same key and domain is the same pseudonym."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import NoReturn, Self
+
+import polars as pl
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from khlang.errors import PrivacyError
+
+KEY_BYTES = 32
+LETTERS: Mapping[str, str] = {
+    "person": "p", "patient": "l", "visit": "v", "stay": "a", "house": "h",
+    "referral": "r", "referral_province": "r", "staff": "s", "staff_person": "s", "licence": "s",
+    "hn": "n", "passport": "i", "insurance": "i", "disability": "i",
+}  # fmt: skip
+"""Domain -> the pseudonym's first letter. Domains that share a letter still have keys of their own."""
+
+_TAG_BYTES = 16  # 128 bits: no collision to fear among 10^9 values
+_TAG_CHARS = 22  # base64 of 16 bytes without its padding
+
+
+def domain_key(master: bytes, audience: str, version: int, domain: str) -> bytes:
+    """The key of one domain: HKDF-SHA-256 of the audience's master, so that no two domains share one."""
+    info = f"khlang/{audience}/v{version}/{domain}".encode()
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(master)
+
+
+class Pseudonymiser:
+    """One audience's keys of one version, ready to use; never shown, never pickled.
+
+    Build it inside the process that uses it: a key that could be pickled could travel in a Spark closure.
+    """
+
+    __slots__ = ("_pads", "version")
+
+    def __init__(self, keys: Mapping[str, bytes], version: int) -> None:
+        """Domain -> 256-bit key, and the version that every pseudonym will name."""
+        missing = sorted(LETTERS.keys() - keys.keys())
+        if missing:
+            raise PrivacyError("key.missing", f"no key for the domains {', '.join(missing)}")
+        short = sorted(domain for domain, key in keys.items() if len(key) < KEY_BYTES)
+        if short:
+            raise PrivacyError("key.short", f"keys shorter than 256 bits: {', '.join(short)}")
+        self.version = version
+        # Hashing the key's pads once and copying the state halves the cost of every value.
+        self._pads = {domain: hmac.new(keys[domain], digestmod="sha256") for domain in LETTERS}
+
+    @classmethod
+    def derived(cls, master: bytes, audience: str, version: int) -> Self:
+        """Every domain's key from the audience's 256-bit master."""
+        if len(master) < KEY_BYTES:
+            raise PrivacyError("key.short", f"the master key of {audience} is shorter than 256 bits")
+        return cls({domain: domain_key(master, audience, version, domain) for domain in LETTERS}, version)
+
+    @classmethod
+    def throwaway(cls) -> Self:
+        """Keys that nobody keeps, for the offline check: its pseudonyms join with nothing."""
+        return cls.derived(secrets.token_bytes(KEY_BYTES), "check", 0)
+
+    def of(self, domain: str, values: pl.Series) -> pl.Series:
+        """Text -> `<letter><version>.<22 characters>`, hashed once per distinct value; null and "" are null.
+
+        The caller puts `HOSPCODE:` before ids that a facility gave itself.
+        """
+        pad = self._pads.get(domain)
+        if pad is None:
+            raise PrivacyError("key.domain", f"no key domain {domain}: the column's pseudonym is not defined")
+        # Arrow's dictionary gives the distinct values and every row's place among them in one pass.
+        coded = values.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+        texts = self._texts(pad, domain, coded.dictionary.to_pylist())
+        return texts.gather(pl.Series(coded.indices, dtype=pl.UInt32)).alias(values.name)
+
+    def _texts(self, pad: hmac.HMAC, domain: str, distinct: list[str]) -> pl.Series:
+        """Distinct values -> pseudonyms, in order; "" -> null."""
+        copy = pad.copy
+        tags: list[bytes | None] = []
+        for value in distinct:
+            state = copy()
+            state.update(value.encode())
+            tags.append(state.digest()[:_TAG_BYTES] if value else None)
+        text = pl.Series(tags, dtype=pl.Binary).bin.encode("base64").str.head(_TAG_CHARS)
+        safe = text.str.replace_all("+", "-", literal=True).str.replace_all("/", "_", literal=True)
+        return f"{LETTERS[domain]}{self.version}." + safe
+
+    def __repr__(self) -> str:
+        """The version only."""
+        return f"Pseudonymiser(version={self.version})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refused: keys never travel in a closure, a broadcast or a cache."""
+        raise PrivacyError(
+            "key.pickled", "a pseudonymiser is never pickled", next_step="open the key store in the worker"
+        )

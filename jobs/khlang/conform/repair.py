@@ -1,0 +1,67 @@
+"""Text values -> text values put right by a named rule: blanks, Thai digits, dots, zeros, Buddhist years."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from khlang.conform.faultlog import FaultLog
+from khlang.model.codes import codes_of
+from khlang.model.contract import Column
+
+THAI_DIGITS = "๐๑๒๓๔๕๖๗๘๙"
+_TEXT_ONLY = frozenset({"free_text", "name", "address", "contact"})
+
+
+def trimmed(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
+    """Blanks around the value go (text.trimmed); an all-blank value is an empty one, without a fault."""
+    bare = text.str.strip_chars()
+    log.add((bare != text) & (bare != ""), column.name, "text.trimmed")
+    return bare.set(bare == "", None) if (bare == "").any() else bare
+
+
+def western_digits(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
+    """Thai digits become 0-9 in numbers, dates, codes and ids (digits.thai); free text keeps them."""
+    if column.privacy in _TEXT_ONLY:
+        return text
+    if not log.add(text.str.contains(f"[{THAI_DIGITS}]"), column.name, "digits.thai"):
+        return text
+    return text.str.replace_many(list(THAI_DIGITS), list("0123456789"))
+
+
+def without_dots(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
+    """An ICD code loses its dot (code.dots)."""
+    if not column.icd or not log.add(text.str.contains(".", literal=True), column.name, "code.dots"):
+        return text
+    return text.str.replace_all(".", "", literal=True)
+
+
+def padded(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
+    """A code of a closed list that lost its leading zeros gets them back (code.zeros).
+
+    HOSPCODE too: all digits and shorter than five (exact rules, 3).
+    """
+    width = column.width or 0
+    if column.name == "HOSPCODE":
+        short = text.str.contains(r"^[0-9]{1,4}$")
+    elif column.codes:
+        codes = pl.Series(sorted(codes_of(column.codes)))
+        absent = ~text.is_in(codes.implode())
+        if not absent.any():
+            return text
+        short = absent & text.str.zfill(width).is_in(codes.implode())
+    else:
+        return text
+    if not log.add(short, column.name, "code.zeros"):
+        return text
+    return text.zip_with(~short.fill_null(False), text.str.zfill(width))
+
+
+def gregorian(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
+    """A year from 2400 to 2700 in a date is a Buddhist one: 543 is subtracted (date.buddhist)."""
+    year = text.str.slice(0, 4).str.to_integer(strict=False)
+    digits = 14 if column.type == "datetime" else 8
+    buddhist = (year >= 2400) & (year <= 2700) & text.str.contains(rf"^[0-9]{{{digits}}}$")
+    if not buddhist.any():
+        return text
+    moved = (year - 543).cast(pl.String) + text.str.slice(4)
+    return text.zip_with(~buddhist.fill_null(False), moved)
