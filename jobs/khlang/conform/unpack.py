@@ -1,4 +1,4 @@
-"""A zip as received -> its verdict: who sent it, when, which files it holds, or the one code that refuses it."""
+"""A zip as received -> its verdict: who sent it, when, which files it holds, or the code that refuses it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
-from khlang.model.contract import contracts
+from khlang.conform.naming import ZipName, file_of, shown, zip_name
 
 READ_BYTES = 1 << 18
-_ZIP_NAME = re.compile(r"F43_([0-9]{5})_([0-9]{14})\.zip", re.ASCII)
-_MEMBER_TAIL = re.compile(r"_(?:[0-9]{5}|[A-Z]{2}[0-9]{7})_([0-9]{14}|[0-9]{8})", re.ASCII)
-_FOLDER = re.compile(r"F43_[0-9]{5}_([0-9]{14})", re.ASCII)
+_ENCRYPTED = 0x1
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, UnicodeError, ValueError,
     IndexError, OverflowError, RuntimeError,
 )  # fmt: skip
-"""What zipfile raises on bytes that are no proper zip. OSError is not here: a store that fails is not a bad zip."""
+"""What zipfile raises on bytes that are no proper zip; not OSError: a failing store is not a bad zip."""
 
 
 class Limits(Protocol):
@@ -55,14 +52,6 @@ class Limits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ZipName:
-    """What a zip's name says: the facility and the time (Bangkok wall clock, no zone)."""
-
-    hospcode: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One file in the zip: place (from 1, folders not counted), full name, file of the standard or None."""
 
@@ -76,11 +65,7 @@ class Entry:
     @property
     def shown(self) -> str:
         """The name as it may stand outside landing: what no contract knows may itself hold an identifier."""
-        folder, _, base = self.name.rpartition("/")
-        if self.file is None:
-            return f"unknown-{self.position}"
-        known = not folder or ((found := _FOLDER.fullmatch(folder)) and _time(found[1]))
-        return self.name if known else f"unknown-{self.position}/{base}"
+        return shown(self.name, self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +80,6 @@ class Verdict:
 
 class _Bomb(Exception):
     """A limit was passed while inflating."""
-
-
-def _time(digits: str) -> datetime | None:
-    """yyyymmdd[hhmmss] -> a real time of the Gregorian calendar, or None (Buddhist years are not)."""
-    try:
-        found = datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S")
-    except ValueError:
-        return None
-    return found if 1900 <= found.year < 2400 else None
-
-
-def zip_name(name: str) -> ZipName | None:
-    """`F43_<5 digits>_<yyyymmddhhmmss>.zip` with a real time -> its parts; None for any other name."""
-    matched = _ZIP_NAME.fullmatch(name)
-    sent_at = _time(matched[2]) if matched else None
-    return ZipName(matched[1], sent_at) if matched and sent_at else None
-
-
-def file_of(name: str, known: Sequence[str] | None = None) -> str | None:
-    """A member's name -> the file of the standard: any case, any folder, perhaps `_<facility>_<time>` behind.
-
-    The longest known name wins (drug_opd, never drug); None when the contract does not know it.
-    """
-    stem, dot, kind = name.rpartition("/")[2].upper().rpartition(".")
-    if not dot or kind != "TXT":
-        return None
-    starts = [file for file in known or tuple(contracts()) if stem.startswith(file)]
-    file = max(starts, key=len, default="")
-    tail = _MEMBER_TAIL.fullmatch(stem[len(file) :])
-    proper = bool(file) and (stem == file or (tail is not None and _time(tail[1]) is not None))
-    return file if proper else None
 
 
 class _Bounded:
@@ -190,35 +144,75 @@ def _whole(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     return honest
 
 
-def _inflate(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits, before: int) -> Iterator[bytes]:
-    """A member's bytes; raises _Bomb past a limit (`before`: bytes inflated so far), BadZipFile when they lie."""
+@dataclass(slots=True)
+class _Meter:
+    """Bytes inflated so far against the limits; the ratio holds for a member and for the whole zip."""
+
+    limits: Limits
+    inflated: int = 0
+    compressed: int = 0
+
+    def check(self, count: int, info: zipfile.ZipInfo) -> None:
+        """Raise _Bomb when `count` bytes of this member pass a limit."""
+        limits = self.limits
+        if count > limits.max_member_bytes or self.inflated + count > limits.max_total_bytes:
+            raise _Bomb
+        self._ratio(count, info.compress_size)
+        self._ratio(self.inflated + count, self.compressed + info.compress_size)
+
+    def _ratio(self, inflated: int, compressed: int) -> None:
+        if inflated > self.limits.max_ratio_after and inflated > self.limits.max_ratio * max(compressed, 1):
+            raise _Bomb
+
+    def done(self, count: int, info: zipfile.ZipInfo) -> None:
+        """Count a member that was read to its end."""
+        self.inflated += count
+        self.compressed += info.compress_size
+
+
+def _inflate(opened: zipfile.ZipFile, info: zipfile.ZipInfo, meter: _Meter) -> Iterator[bytes]:
+    """A member's bytes; raises _Bomb past a limit and BadZipFile when the directory lies about them."""
     count = 0
     with opened.open(_whole(info)) as stream:
         while piece := stream.read(READ_BYTES):
             count += len(piece)
-            large = count > limits.max_member_bytes or before + count > limits.max_total_bytes
-            dense = count > limits.max_ratio_after and count > limits.max_ratio * max(info.compress_size, 1)
-            if large or dense:
-                raise _Bomb
+            meter.check(count, info)
             yield piece
     if count != info.file_size:
         raise zipfile.BadZipFile("a member's size differs from the directory's")
+    meter.done(count, info)
 
 
-def _entry(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits, place: tuple[int, int]) -> Entry:
-    """Inflate one member to its end and note what it is; `place`: its position, bytes inflated before it."""
+def _entry(position: int, info: zipfile.ZipInfo, bytes_of: Iterator[bytes]) -> Entry:
+    """Inflate one member to its end and note what it is."""
     digest, count = hashlib.sha256(), 0
-    for piece in _inflate(opened, info, limits, place[1]):
+    for piece in bytes_of:
         digest.update(piece)
         count += len(piece)
-    return Entry(place[0], info.filename, file_of(info.filename), count, info.CRC, digest.hexdigest())
+    return Entry(position, info.filename, file_of(info.filename), count, info.CRC, digest.hexdigest())
 
 
-def _declared_codes(infos: Sequence[zipfile.ZipInfo], limits: Limits) -> list[str]:
-    """Codes that the directory alone shows."""
+def _entries(opened: zipfile.ZipFile, limits: Limits) -> tuple[Entry, ...]:
+    """Every file of the zip that has no password, inflated once."""
+    meter = _Meter(limits)
+    files = enumerate(_files(opened), 1)
+    return tuple(
+        _entry(position, info, _inflate(opened, info, meter))
+        for position, info in files
+        if not info.flag_bits & _ENCRYPTED
+    )
+
+
+def _files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The zip's files in the order of its directory, folders left out."""
+    return [info for info in opened.infolist() if not info.is_dir()]
+
+
+def _declared(infos: Sequence[zipfile.ZipInfo], limits: Limits) -> list[str]:
+    """Codes that the directory alone shows, the first to answer first."""
     names = [unicodedata.normalize("NFC", info.orig_filename).casefold() for info in infos]
     shown = {
-        "zip.encrypted": any(info.flag_bits & 0x1 for info in infos),
+        "zip.encrypted": any(info.flag_bits & _ENCRYPTED for info in infos),
         "zip.path": len(set(names)) < len(names) or any(_path_trick(info) for info in infos),
         "zip.bomb": len(infos) > limits.max_members or _overlapping(infos),
     }
@@ -231,6 +225,18 @@ def _content(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
+def _judged(opened: zipfile.ZipFile, named: ZipName, limits: Limits) -> Verdict:
+    """Directory first, then every byte: a broken member answers before a password or a path trick."""
+    codes = _declared(opened.infolist(), limits)
+    if codes == ["zip.bomb"]:
+        return Verdict(named, "zip.bomb")
+    try:
+        entries = _entries(opened, limits)
+    except _Bomb:
+        codes.append("zip.bomb")
+    return Verdict(named, codes[0]) if codes else Verdict(named, None, entries, _content(entries))
+
+
 def verify(source: BinaryIO, name: str, limits: Limits) -> Verdict:
     """Read a seekable zip to its end, within the limits, and say what it is.
 
@@ -241,43 +247,39 @@ def verify(source: BinaryIO, name: str, limits: Limits) -> Verdict:
         return Verdict(None, "zip.name")
     try:
         with _opened(source, limits) as opened:
-            infos = opened.infolist()
-            codes = _declared_codes(infos, limits)
-            entries: list[Entry] = []
-            # A bomb by its directory is not inflated. Of a zip refused for another reason the readable
-            # members still are: a broken one among them answers first.
-            if "zip.bomb" not in codes:
-                entries = _entries(opened, [info for info in infos if not info.flag_bits & 0x1], limits)
+            return _judged(opened, named, limits)
     except _Bomb:
-        return Verdict(named, (codes or ["zip.bomb"])[0] if "codes" in locals() else "zip.bomb")
+        return Verdict(named, "zip.bomb")
     except _UNREADABLE:
         return Verdict(named, "zip.unreadable")
-    if codes:
-        return Verdict(named, codes[0])
-    return Verdict(named, None, tuple(entries), _content(entries))
 
 
-def _entries(opened: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], limits: Limits) -> list[Entry]:
-    """Every file of the zip, inflated once."""
-    entries: list[Entry] = []
-    before = 0
-    for info in infos:
-        if not info.is_dir():
-            entries.append(_entry(opened, info, limits, (len(entries) + 1, before)))
-            before += entries[-1].bytes
-    return entries
+class Unpacked:
+    """A verified zip, open for reading its members by position; bytes only, nothing is written anywhere."""
 
+    def __init__(self, source: BinaryIO, limits: Limits) -> None:
+        """Read the directory; raises zipfile.BadZipFile when it is not the zip that was verified."""
+        self._limits = limits
+        self._zip = _opened(source, limits)
+        self._files = _files(self._zip)
 
-def pieces(source: BinaryIO, position: int, limits: Limits) -> Iterator[bytes]:
-    """The bytes of one member of a verified zip, in pieces, within the limits.
+    def pieces(self, position: int) -> Iterator[bytes]:
+        """The bytes of the member at that place (from 1), in pieces, within the limits."""
+        if not 0 < position <= len(self._files):
+            raise zipfile.BadZipFile(f"no member {position}")
+        try:
+            yield from _inflate(self._zip, self._files[position - 1], _Meter(self._limits))
+        except _Bomb:
+            raise zipfile.BadZipFile(f"member {position} is over the limits") from None
 
-    Raises zipfile.BadZipFile when the zip is not the one that was verified.
-    """
-    try:
-        with _opened(source, limits) as opened:
-            files = [info for info in opened.infolist() if not info.is_dir()]
-            if not 0 < position <= len(files):
-                raise zipfile.BadZipFile(f"no member {position}")
-            yield from _inflate(opened, files[position - 1], limits, 0)
-    except _Bomb:
-        raise zipfile.BadZipFile(f"member {position} is over the limits") from None
+    def body(self, position: int) -> bytes:
+        """The whole member at that place."""
+        return b"".join(self.pieces(position))
+
+    def __enter__(self) -> Self:
+        """The open zip."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it (not the source)."""
+        self._zip.close()
