@@ -1,0 +1,96 @@
+"""The two S3 stores, a process and a folder each: lake (bronze, silver, gold), landing (inbox, landing)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from khlang.lake.stores import BUCKETS, Which, boto, credentials, endpoint
+from khlang.settings import Settings
+from khlang.stack.service import Service
+
+VOLUMES = 400
+"""Volumes of at most 1 GiB that a store may open: each bucket takes seven at its first write."""
+
+
+def service(settings: Settings, which: Which) -> Service:
+    """The store as a service of the stack."""
+    folder = settings.root / which
+    return Service(
+        name=f"{which}-store",
+        group="stores",
+        port=settings.port(f"{which}_s3"),
+        command=_command(settings, which, folder),
+        healthy=lambda: is_healthy(settings, which),
+        folder=folder,
+        prepare=lambda: _prepare(settings, which, folder),
+        ready=lambda: create_buckets(settings, which),
+        env={"WEED_MASTER_VOLUME_GROWTH_COPY_1": "3"},
+        url=endpoint(settings, which),
+        log=folder / "landing-store.log" if which == "landing" else None,  # names of zips may be names
+    )
+
+
+def is_healthy(settings: Settings, which: Which) -> bool:
+    """Does the store list its buckets with our credentials?"""
+    with contextlib.suppress(Exception):
+        boto(settings, which).list_buckets()
+        return True
+    return False
+
+
+def create_buckets(settings: Settings, which: Which) -> None:
+    """Make the store's buckets; landing with versions and object lock, the lake's with neither."""
+    client = boto(settings, which)
+    present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    for zone in BUCKETS[which]:
+        name = settings.bucket(zone)
+        if name not in present:
+            client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=zone == "landing")
+        if zone == "landing":
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _command(settings: Settings, which: Which, folder: Path) -> tuple[str, ...]:
+    port = {part: settings.port(f"{which}_{part}") for part in ("s3", "master", "volume", "filer")}
+    ports = [f"-{part}.port={number}" for part, number in port.items()]
+    grpc = [f"-{part}.port.grpc={number + 10000}" for part, number in port.items()]
+    return (
+        str(Path(sys.executable).with_name("weed")),
+        "-logtostderr=true",
+        "server",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-s3",
+        *ports,
+        *grpc,
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.iam.readOnly=false",
+        f"-s3.config={folder / 's3.json'}",
+        "-s3.localSocket=s3.sock",
+        "-filer.localSocket=filer.sock",
+        "-master.telemetry=false",
+        "-master.volumeSizeLimitMB=1024",
+        f"-volume.max={VOLUMES}",
+        "-volume.preStopSeconds=0",
+    )
+
+
+def _prepare(settings: Settings, which: Which, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    access, secret = credentials(settings, which)
+    identity = {
+        "name": f"khlang-{which}",
+        "credentials": [{"accessKey": access, "secretKey": secret}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    path = folder / "s3.json"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        json.dump({"identities": [identity]}, file)

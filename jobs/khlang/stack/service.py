@@ -1,0 +1,39 @@
+"""One service of the embedded stack: its command, its port, what it needs, how it is known to be well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGTERM, Signals
+from types import MappingProxyType
+
+
+def nothing() -> None:
+    """The step of a service that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A process that runs in its own session, with its log and pid file named after it."""
+
+    name: str
+    group: str
+    port: int
+    command: tuple[str, ...]
+    healthy: Callable[[], bool]
+    folder: Path
+    needs: tuple[str, ...] = ()
+    prepare: Callable[[], None] = nothing
+    ready: Callable[[], None] = nothing
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    account: str | None = None
+    stop_signal: Signals = SIGTERM
+    start_seconds: int = 90
+    stop_seconds: int = 30
+    url: str = ""
+    log: Path | None = None
+
+    def log_file(self, logs: Path) -> Path:
+        """Where its output goes: its own place, else its name in the folder of logs."""
+        return self.log or logs / f"{self.name}.log"

@@ -1,0 +1,85 @@
+"""Health, addresses, folders and freshness: what `khlang status` shows and tests of others read."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from khlang.settings import Settings
+from khlang.stack import process
+from khlang.stack.catalogue import services
+from khlang.stack.service import Service
+
+CLOSED = ("landing", "keys", "secrets.json")
+"""Parts of the home that hold identifiers or keys; a scan of "all but landing" takes everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """One service as seen now."""
+
+    name: str
+    pid: int | None
+    port: int
+    healthy: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The stack as seen now."""
+
+    services: tuple[ServiceState, ...]
+    home: str
+    scan_paths: tuple[str, ...]
+    landing_paths: tuple[str, ...]
+    freshness: dict[str, str | None]
+
+    @property
+    def healthy(self) -> bool:
+        """Is every service well?"""
+        return all(service.healthy for service in self.services)
+
+
+def report(settings: Settings) -> Report:
+    """Look at every service, side by side."""
+    home = settings.root
+    with ThreadPoolExecutor(16) as pool:
+        states = tuple(pool.map(lambda service: _state(home / "run", service), services(settings)))
+    return Report(
+        services=states,
+        home=str(home),
+        scan_paths=tuple(sorted(str(path) for path in _parts(home) if path.name not in CLOSED)),
+        landing_paths=tuple(str(home / name) for name in CLOSED),
+        freshness={},
+    )
+
+
+def show(found: Report, as_json: bool) -> None:
+    """Print the report as a table or as one JSON object."""
+    if as_json:
+        print(json.dumps(asdict(found), ensure_ascii=False))
+        return
+    table = Table("service", "pid", "port", "health", "address", title=found.home, title_justify="left")
+    for service in found.services:
+        health = "well" if service.healthy else "down"
+        table.add_row(service.name, str(service.pid or "-"), str(service.port), health, service.url)
+    console = Console(highlight=False)
+    console.print(table)
+    for name, value in found.freshness.items():
+        console.print(f"{name:<22}{value or '-'}")
+
+
+def _state(run: Path, service: Service) -> ServiceState:
+    leader = process.running(run, service.name)
+    healthy = leader is not None and service.healthy()
+    return ServiceState(service.name, leader.pid if leader else None, service.port, healthy, service.url)
+
+
+def _parts(home: Path) -> list[Path]:
+    return sorted(home.iterdir()) if home.is_dir() else []
