@@ -1,0 +1,81 @@
+"""The invented facilities: codes, levels, provinces, and who refers to whom."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from khlang.model.codes import code_list
+from khlang.synth.plan import Plan
+from khlang.synth.words import tables
+
+COLUMNS = ["hospcode", "hospcode9", "name", "level", "hostype", "province", "health_region", "ampur", "tambon"]
+LEVELS = (
+    ("A", "05", "EA", "โรงพยาบาลศูนย์"), ("P1", "18", "GA", "รพ.สต."), ("F2", "07", "EA", "โรงพยาบาลชุมชน"),
+    ("P1", "18", "GA", "รพ.สต."), ("P1", "18", "GA", "รพ.สต."), ("M2", "07", "EA", "โรงพยาบาลชุมชน"),
+)  # fmt: skip
+"""Levels of the facilities of one province in the order in which they are made, then again from F2 on."""
+BUSY = {"A": 1.5, "M2": 1.2, "F2": 1.1, "P1": 0.7}
+"""Catchment population of a level against the plan's mean."""
+CLUSTER = 12
+"""At most so many facilities are invented together: what bounds the memory."""
+
+
+def _provinces(count: int) -> list[dict[str, str]]:
+    """`count` provinces, spread over health regions: three of a region before the next region begins."""
+    regions: dict[str, list[dict[str, str]]] = {}
+    for row in code_list("provinces"):
+        regions.setdefault(row["health_region"], []).append(row)
+    wanted = [regions[str(number)] for number in (1, 7, 11, 6, 3, 10, 5, 12, 8, 2, 9, 4, 13)]
+    per_region = max(1, -(-count // 4)) if count <= 12 else 8
+    rows = [row for region in wanted for row in region[:per_region]]
+    return rows[:count]
+
+
+def _level(number: int) -> tuple[str, str, str, str]:
+    """Level of the number-th facility of a province: its first is the province's hospital."""
+    return LEVELS[number] if number < len(LEVELS) else LEVELS[1 + (number - 1) % (len(LEVELS) - 1)]
+
+
+def facilities(plan: Plan) -> pl.DataFrame:
+    """One row per facility: the registry's form, plus `cluster`, `hospital` and `persons`."""
+    provinces = _provinces(min(77, max(1, plan.facilities // 2)))
+    codes = np.sort(plan.draws("facility codes").choice(89_999, plan.facilities, replace=False)) + 10_000
+    codes = plan.draws("facility order").permutation(codes)
+    places = tables("names")["places"]["facility"]
+    rows: list[dict[str, object]] = []
+    for number in range(plan.facilities):
+        place = number * len(provinces) // plan.facilities
+        rank = number - -(-place * plan.facilities // len(provinces))
+        level, hostype, prefix, kind = _level(rank)
+        code, province = f"{codes[number]:05d}", provinces[place]
+        rows.append({
+            "hospcode": code, "hospcode9": f"{prefix}{code:>07}", "level": level, "hostype": hostype,
+            "name": f"{kind}{places[number % len(places)]} {number + 1}", "province": province["code"],
+            "health_region": province["health_region"], "ampur": f"{rank // 3 + 1:02d}",
+            "tambon": f"{rank % 9 + 1:02d}", "hospital": level != "P1",
+            "persons": max(40, round(plan.persons * BUSY[level])),
+        })  # fmt: skip
+    return _clustered(pl.DataFrame(rows))
+
+
+def _clustered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Facilities of a region in clusters of at most CLUSTER: referrals stay inside a cluster."""
+    region_rank = pl.int_range(pl.len()).over("health_region") // CLUSTER
+    named = rows.with_columns(group=pl.concat_str(pl.col("health_region"), region_rank.cast(pl.String), separator="/"))
+    order = named.get_column("group").unique(maintain_order=True)
+    return named.with_columns(
+        cluster=pl.col("group").replace_strict(order, pl.Series(range(len(order))), return_dtype=pl.Int64)
+    ).drop("group")
+
+
+def upward(cluster: pl.DataFrame) -> list[int | None]:
+    """Position in the cluster of the hospital that each facility refers to; None for the top one."""
+    rows = list(enumerate(cluster.select("province", "hospital").iter_rows()))
+    hospitals = [(row, province) for row, (province, is_hospital) in rows if is_hospital]
+    found: list[int | None] = []
+    for row, (province, _) in rows:
+        near = [place for place, where in hospitals if where == province and place < row]
+        far = [place for place, _ in hospitals if place < row]
+        found.append((near or far or [None])[0])
+    return found
