@@ -17,7 +17,7 @@ from .conftest import CATALOG
 
 FILES, COLUMNS = 52, 863
 LONGER = {"vaccine"}
-"""Lists with codes that their column can not hold (six characters in three): the standard's own contradiction."""
+"""Lists with codes that their column can not hold (six characters in three), as the standard has them."""
 ALL = list(contracts().values())
 
 
