@@ -51,6 +51,11 @@ def bronze_schema(contract: Contract) -> dict[str, pl.DataType]:
     return {**columns, **own_columns()}
 
 
+def stored_schema(contract: Contract) -> dict[str, pl.DataType]:
+    """Columns of the file's bronze table as stored: conform's rows and the batch that loaded them."""
+    return {**bronze_schema(contract), "_batch": pl.String()}
+
+
 def _typed_frame(parsed: Parsed, rules: Rules, log: FaultLog) -> pl.DataFrame:
     """Text columns -> typed columns by wire name; columns that the members lack are null."""
     contract, layout = rules.contract, set(parsed.sheets[0].layout.columns)

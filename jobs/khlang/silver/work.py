@@ -1,0 +1,138 @@
+"""One table's rows of some facilities: classify against the state, write new and changed ones, name the old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from khlang.conform.conform import stored_schema
+from khlang.errors import BalanceError
+from khlang.lake.parquet import arrow_schema, write
+from khlang.lake.stores import boto
+from khlang.lake.tables import Written
+from khlang.model.contract import Contract, contracts
+from khlang.settings import Settings, load
+from khlang.silver.current import classify, counted, has_person, latest, silver_schema, timed
+from khlang.silver.link import links_of, moved, with_person_key
+from khlang.silver.stored import accepted, chosen, drops_of, of_facilities, put_drops, read
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker does: a table's contract, its facilities, the files it may need."""
+
+    settings: Settings
+    contract: Contract
+    task: dict[str, Any]
+
+    @property
+    def hospcodes(self) -> list[str]:
+        """The facilities, sorted."""
+        return list(self.task["hospcodes"])
+
+    def bronze(self) -> pl.DataFrame:
+        """Accepted rows: of the batch alone, or of all batches when the facility is resolved anew."""
+        paths = chosen(self.task["bronze"], self.hospcodes)
+        condition = of_facilities(self.hospcodes) & accepted()
+        withdrawn = self.task["withdrawn"]
+        if withdrawn:
+            condition = condition & ~pl.col("_receipt").is_in(withdrawn)
+        schema = stored_schema(self.contract)
+        rows = read(self.settings, f"bronze.{self.contract.table}", paths, schema, list(schema), condition)
+        return timed(rows, {r: datetime.fromisoformat(at) for r, at in self.task["sent_at"].items()})
+
+    def state(self, columns: list[str], condition: pl.Expr | None = None) -> pl.DataFrame:
+        """Rows of the current state with the file they lie in, as `_path`."""
+        paths = chosen(self.task["silver"], self.hospcodes)
+        where = of_facilities(self.hospcodes)
+        where = where if condition is None else where & condition
+        name = f"silver.{self.contract.table}"
+        return read(self.settings, name, paths, silver_schema(self.contract), columns, where, "_path")
+
+    def links(self, which: str) -> pl.DataFrame:
+        """(hospcode, pid, person_key) of the facilities' patients before or after this batch."""
+        person = contracts()["PERSON"]
+        paths = chosen(self.task[which], self.hospcodes)
+        columns = ["hospcode", "pid", "cid"]
+        where = of_facilities(self.hospcodes)
+        return links_of(read(self.settings, "silver.person", paths, silver_schema(person), columns, where))
+
+
+def _keyed(share: Share, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in the form of silver, with person_key where the file has patients."""
+    if share.contract.file == "PERSON":
+        rows = rows.with_columns(pl.coalesce("cid", "pid").alias("person_key"))
+    elif has_person(share.contract):
+        rows = with_person_key(rows, share.links("person_after"))
+    return rows.with_columns(pl.lit(share.task["batch"]).alias("_batch")).select(list(silver_schema(share.contract)))
+
+
+def _relinked(share: Share, written: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the state whose person changed with this batch, with their new person_key and `_path`."""
+    before, after = share.links("person_before"), share.links("person_after")
+    patients = moved(before, after)
+    if not patients.height:
+        return pl.DataFrame(schema=silver_schema(share.contract) | {"_path": pl.String()})
+    columns = list(silver_schema(share.contract))
+    rows = share.state(columns, pl.col("pid").is_in(patients["pid"].implode()))
+    rows = rows.join(written.select("_key"), on="_key", how="anti")
+    was = rows["person_key"]
+    fresh = with_person_key(rows.drop("person_key"), after)
+    return fresh.filter(was.ne_missing(fresh["person_key"])).select(*columns, "_path")
+
+
+def settle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Phase 1: yields the file written, the counts per receipt, and where the old rows' keys are noted."""
+    settings = load()
+    share = Share(settings, contracts()[task["file"]], task)
+    rows = share.bronze()
+    state = share.state(["_key", "_row"])
+    classified = classify(latest(rows), state)
+    batch_rows = rows.filter(pl.col("_batch").is_in(task["batches"]))
+    batch_own = classified.filter(pl.col("_batch").is_in(task["batches"]))
+    yield {"kind": "counts", "file": task["file"], "counts": counted(batch_rows, batch_own)}
+    fresh = _keyed(share, classified.filter(pl.col("_status") != "unchanged").drop("_status"))
+    old = state.join(fresh.select("_key"), on="_key", how="semi").select("_path", "_key")
+    if task["resolve"]:
+        gone = state.join(classified.select("_key"), on="_key", how="anti").select("_path", "_key")
+        old = pl.concat([old, gone])
+    if task["relink"] and state.height:
+        again = _relinked(share, fresh)
+        old = pl.concat([old, again.select("_path", "_key")])
+        fresh = pl.concat([fresh, again.drop("_path")])
+    if fresh.height:
+        yield {"kind": "file", **asdict(_written(share, fresh))}
+    if old.height:
+        yield {"kind": "drops", "file": task["file"], **put_drops(settings, task, old)}
+
+
+def _written(share: Share, rows: pl.DataFrame) -> Written:
+    """New and changed rows as one file, sorted by facility."""
+    task, contract = share.task, share.contract
+    path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
+    schema = arrow_schema(silver_schema(contract))
+    client = boto(share.settings, "lake")
+    return write(client, share.settings, f"silver.{contract.table}", path, rows.sort("hospcode", "_key"), schema)
+
+
+def rewrite(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Phase 2: one file of the state without the keys that were replaced; an emptied file yields nothing new."""
+    settings = load()
+    contract = contracts()[task["file"]]
+    schema = silver_schema(contract)
+    name = f"silver.{contract.table}"
+    rows = read(settings, name, [task["path"]], schema, list(schema), pl.lit(True))
+    drops = pl.concat([drops_of(settings, noted, task["path"]) for noted in task["drops"]])
+    kept = rows.join(drops, on="_key", how="anti", maintain_order="left")
+    if kept.height + drops["_key"].n_unique() != rows.height:
+        raise BalanceError("silver.rewrite", "a replaced row is not in the file it was found in", place=name)
+    if kept.height:
+        path = f"{task['batch']}/{task['attempt']}-r{task['number']:05d}.parquet"
+        written = write(boto(settings, "lake"), settings, name, path, kept, arrow_schema(schema))
+        yield {"kind": "file", **asdict(written)}
+    yield {"kind": "replaced", "table": name, "path": task["path"]}
+
