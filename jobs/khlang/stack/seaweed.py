@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
 import sys
+from http.client import HTTPConnection
 from pathlib import Path
 
 from khlang.lake.stores import BUCKETS, Which, boto, credentials, endpoint
@@ -28,18 +30,28 @@ def service(settings: Settings, which: Which) -> Service:
         folder=folder,
         prepare=lambda: _prepare(settings, which, folder),
         ready=lambda: create_buckets(settings, which),
-        env={"WEED_MASTER_VOLUME_GROWTH_COPY_1": "3"},
+        env=_tokens(settings, which),
         url=endpoint(settings, which),
         log=folder / "landing-store.log" if which == "landing" else None,  # names of zips may be names
     )
 
 
 def is_healthy(settings: Settings, which: Which) -> bool:
-    """Does the store list its buckets with our credentials?"""
+    """Has the volume server reported (else a PUT fails), and does S3 let our credentials in?"""
     with contextlib.suppress(Exception):
-        boto(settings, which).list_buckets()
-        return True
+        if _volumes_free(settings, which):
+            boto(settings, which).list_buckets()
+            return True
     return False
+
+
+def _volumes_free(settings: Settings, which: Which) -> int:
+    address = f"127.0.0.1:{settings.port(f'{which}_master')}"
+    connection = HTTPConnection(address, timeout=5)
+    with contextlib.closing(connection):
+        connection.request("GET", "/dir/status")
+        topology = json.load(connection.getresponse())["Topology"]
+    return int(topology["Max"])
 
 
 def create_buckets(settings: Settings, which: Which) -> None:
@@ -52,6 +64,20 @@ def create_buckets(settings: Settings, which: Which) -> None:
             client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=zone == "landing")
         if zone == "landing":
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _tokens(settings: Settings, which: Which) -> dict[str, str]:
+    """Keys of the tokens between the store's own parts: their ports refuse whoever has none."""
+    _, secret = credentials(settings, which)
+    variables = (
+        "JWT_SIGNING_KEY",
+        "JWT_SIGNING_READ_KEY",
+        "JWT_FILER_SIGNING_KEY",
+        "JWT_FILER_SIGNING_READ_KEY",
+    )
+    return {
+        f"WEED_{name}": hmac.new(secret.encode(), name.encode(), "sha256").hexdigest() for name in variables
+    } | {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "3"}
 
 
 def _command(settings: Settings, which: Which, folder: Path) -> tuple[str, ...]:
@@ -75,6 +101,7 @@ def _command(settings: Settings, which: Which, folder: Path) -> tuple[str, ...]:
         "-s3.localSocket=s3.sock",
         "-filer.localSocket=filer.sock",
         "-master.telemetry=false",
+        "-master.electionTimeout=1s",
         "-master.volumeSizeLimitMB=1024",
         f"-volume.max={VOLUMES}",
         "-volume.preStopSeconds=0",
