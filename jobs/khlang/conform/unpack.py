@@ -283,3 +283,9 @@ class Unpacked:
     def __exit__(self, *_: object) -> None:
         """Close it (not the source)."""
         self._zip.close()
+
+
+def pieces(source: BinaryIO, position: int, limits: Limits) -> Iterator[bytes]:
+    """The bytes of one member of a verified zip (from 1), in pieces, within the limits."""
+    with Unpacked(source, limits) as unpacked:
+        yield from unpacked.pieces(position)

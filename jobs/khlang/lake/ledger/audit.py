@@ -1,0 +1,60 @@
+"""The audit: acts in a chain of hashes, so that a changed, missing or moved entry shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
+
+from khlang.lake.ledger.models import AuditRow
+
+_APPENDING = 4_305_203  # advisory lock: entries are chained one after the other
+_START = "0" * 64
+
+
+def chained(previous: str, number: int, at: datetime, act: tuple[str, str, str]) -> str:
+    """Hash of an entry: its number, time, actor, action, subject, and the hash before it."""
+    told = json.dumps([previous, number, at.astimezone(UTC).isoformat(), *act], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+class Audit:
+    """The part of the ledger that proves who did what."""
+
+    engine: Engine
+
+    def audit(self, actor: str, action: str, subject: str) -> str:
+        """Append one act; returns its hash. Subjects are ids (receipts, releases), never values."""
+        with Session(self.engine) as session, session.begin():
+            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
+            last = session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(1)).first()
+            number, previous = (last.id + 1, last.hash) if last else (1, _START)
+            at = datetime.now(UTC)
+            entry = chained(previous, number, at, (actor, action, subject))
+            session.add(
+                AuditRow(
+                    id=number,
+                    at=at,
+                    actor=actor,
+                    action=action,
+                    subject=subject,
+                    previous=previous,
+                    hash=entry,
+                )
+            )
+            return entry
+
+    def verify_audit(self) -> int | None:
+        """The number of the first entry that was altered, cut out or moved; None when the chain holds."""
+        previous = _START
+        with Session(self.engine) as session:
+            rows = session.scalars(select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=1000))
+            for number, row in enumerate(rows, 1):
+                entry = chained(previous, number, row.at, (row.actor, row.action, row.subject))
+                if row.id != number or row.previous != previous or row.hash != entry:
+                    return number
+                previous = row.hash
+        return None

@@ -1,0 +1,246 @@
+"""Batches: what a stage takes, what it reports, and the one transaction that makes it visible."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from khlang.conform.member import MemberResult
+from khlang.errors import KhlangError, StoreError
+from khlang.lake.ledger.balance import check_bronze, check_silver, file_balances
+from khlang.lake.ledger.door import Deliveries
+from khlang.lake.ledger.models import (
+    BatchDeliveryRow,
+    BatchRow,
+    BatchSourceRow,
+    BatchTableRow,
+    ChangeRow,
+    DeliveryRow,
+    FaultCountRow,
+    MemberRow,
+    TableVersionRow,
+)
+from khlang.lake.ledger.values import BEFORE, Batch, Change, FileBalance, Stage
+from khlang.model.faults import catalogue
+
+Counts = Mapping[str, Mapping[str, Any]]
+"""Table ("silver.service") -> named counts of a batch."""
+
+
+class Batches(Deliveries):
+    """The part of the ledger that the jobs of bronze, silver, gold and publish work by."""
+
+    def open_batch(
+        self, stage: Stage, git_sha: str = "", contract_digest: str = "", policy_digest: str = ""
+    ) -> Batch | None:
+        """The unfinished batch of a stage (a job died), else one of all that is new, else None.
+
+        bronze takes deliveries in state checked; each later stage the committed batches of the one before.
+        Silver also takes changes: deliveries whose time moved or that were withdrawn.
+        """
+        with Session(self.engine) as session, session.begin():
+            unfinished = select(BatchRow).where(BatchRow.stage == stage, BatchRow.state == "open")
+            batch = session.scalars(unfinished.with_for_update()).first()
+            resumed = batch is not None
+            if batch is None:
+                number = f"{stage}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+                batch = BatchRow(
+                    id=number,
+                    stage=stage,
+                    git_sha=git_sha,
+                    contract_digest=contract_digest,
+                    policy_digest=policy_digest,
+                )
+                if not _fill(session, batch):
+                    return None
+            return self._batch(session, batch, resumed)
+
+    def _batch(self, session: Session, batch: BatchRow, resumed: bool) -> Batch:
+        session.flush()
+        held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch == batch.id)
+        sources = select(BatchSourceRow.source).where(BatchSourceRow.batch == batch.id)
+        changes = select(ChangeRow).where(ChangeRow.batch == batch.id).order_by(ChangeRow.id)
+        stage: Any = batch.stage
+        return Batch(
+            id=batch.id,
+            stage=stage,
+            deliveries=self._found(session, DeliveryRow.receipt.in_(held)),
+            sources=tuple(sorted(session.scalars(sources))),
+            changes=tuple(Change(row.receipt, row.kind, row.sent_at) for row in session.scalars(changes)),
+            resumed=resumed,
+        )
+
+    def record_members(self, batch: Batch, results: Iterable[MemberResult]) -> None:
+        """What became of each member; a repeated report (a batch that was resumed) replaces the first."""
+        found = list(results)
+        with Session(self.engine) as session, session.begin():
+            _require_open(session, batch)
+            receipts = {result.receipt for result in found}
+            strange = receipts - {delivery.receipt for delivery in batch.deliveries}
+            if strange:
+                raise KhlangError("batch.foreign", f"{len(strange)} deliveries are not of batch {batch.id}")
+            _report(session, found)
+
+    def record_tables(self, batch: Batch, versions: Mapping[str, int], counts: Counts) -> None:
+        """What the batch did to tables so far; `commit_batch` completes it."""
+        with Session(self.engine) as session, session.begin():
+            _require_open(session, batch)
+            _record_tables(session, batch.id, versions, counts)
+
+    def commit_batch(self, batch: Batch, versions: Mapping[str, int], counts: Counts) -> None:
+        """Make the batch visible: balance, deliveries' states and version map move together or not at all.
+
+        Raises BalanceError unless every member's lines are accounted for (bronze) and every accepted line
+        is new, changed, unchanged, repeated or superseded (silver).
+        """
+        with Session(self.engine) as session, session.begin():
+            if not _require_open(session, batch, committed_is_done=True):
+                return
+            _record_tables(session, batch.id, versions, counts)
+            if batch.stage == "bronze":
+                check_bronze(session, batch.id, counts)
+                _advance(session, batch.id, "checked", "loaded")
+            if batch.stage == "silver":
+                check_silver(session, batch.id, counts)
+                _advance(session, batch.id, "loaded", "current")
+            _move_versions(session, batch.id)
+            closed = update(BatchRow).where(BatchRow.id == batch.id)
+            session.execute(closed.values(state="committed", committed_at=func.now()))
+
+    def visible(self) -> dict[str, int]:
+        """Table -> Delta version that readers may open."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(TableVersionRow.table, TableVersionRow.version))
+            return {row[0]: row[1] for row in rows}
+
+    def visible_at(self, moment: datetime) -> dict[str, int]:
+        """The version map as it stood at a moment, from the history of batches."""
+        told = (
+            select(BatchTableRow.table, BatchTableRow.version)
+            .join(BatchRow, BatchRow.id == BatchTableRow.batch)
+            .where(BatchRow.committed_at <= moment)
+            .order_by(BatchRow.committed_at)
+        )
+        with self.engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(told)}
+
+    def balance(self, receipts: Sequence[str] | None = None) -> tuple[FileBalance, ...]:
+        """Lines per file of the standard over all loaded deliveries, or over some."""
+        with Session(self.engine) as session:
+            return file_balances(session, receipts)
+
+    def fault_counts(self, receipt: str) -> dict[int, dict[tuple[str, str | None], int]]:
+        """Position of a member -> (code, column) -> count."""
+        told: dict[int, dict[tuple[str, str | None], int]] = {}
+        with Session(self.engine) as session:
+            for row in session.scalars(select(FaultCountRow).where(FaultCountRow.receipt == receipt)):
+                told.setdefault(row.position, {})[(row.code, row.column or None)] = row.count
+        return told
+
+
+def _fill(session: Session, batch: BatchRow) -> bool:
+    """Put all that is new into a batch; False when there is nothing."""
+    if batch.stage == "bronze":
+        waiting = select(DeliveryRow.receipt).where(DeliveryRow.state == "checked")
+        receipts, sources, changes = list(session.scalars(waiting)), [], []
+    else:
+        sources = _unused(session, BEFORE[batch.stage])  # type: ignore[index]
+        held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch.in_(sources)).distinct()
+        receipts = list(session.scalars(held))
+        pending = select(ChangeRow).where(ChangeRow.batch.is_(None))
+        changes = list(session.scalars(pending)) if batch.stage == "silver" else []
+    if not receipts and not sources and not changes:
+        return False
+    session.add(batch)
+    session.flush()
+    session.add_all(BatchDeliveryRow(batch=batch.id, receipt=receipt) for receipt in receipts)
+    session.add_all(BatchSourceRow(batch=batch.id, source=source) for source in sources)
+    for change in changes:
+        change.batch = batch.id
+    return True
+
+
+def _unused(session: Session, stage: Stage) -> list[str]:
+    """Committed batches of a stage that no batch of the next stage has taken."""
+    used = select(BatchSourceRow.source)
+    free = select(BatchRow.id).where(BatchRow.stage == stage, BatchRow.state == "committed")
+    return list(session.scalars(free.where(BatchRow.id.not_in(used)).order_by(BatchRow.opened_at)))
+
+
+def _require_open(session: Session, batch: Batch, committed_is_done: bool = False) -> bool:
+    """Lock the batch's row; True when it is open, False when it was committed before."""
+    row = session.scalars(select(BatchRow).where(BatchRow.id == batch.id).with_for_update()).first()
+    if row is not None and row.state == "open":
+        return True
+    if row is not None and committed_is_done:
+        return False
+    raise KhlangError("batch.closed", f"batch {batch.id} is not open")
+
+
+def _report(session: Session, results: Sequence[MemberResult]) -> None:
+    """Members' counts, and their faults anew, a thousand members at a time."""
+    repairs = {code for code, fault in catalogue().items() if fault.effect == "repair"}
+    for start in range(0, len(results), 1000):
+        some = results[start : start + 1000]
+        session.execute(update(MemberRow), [_counts(result, repairs) for result in some])
+        places = [(result.receipt, result.position) for result in some]
+        session.execute(
+            delete(FaultCountRow).where(tuple_(FaultCountRow.receipt, FaultCountRow.position).in_(places))
+        )
+        if faults := [row for result in some for row in _faults(result)]:
+            session.execute(insert(FaultCountRow), faults)
+
+
+def _counts(result: MemberResult, repairs: set[str]) -> dict[str, Any]:
+    """A member's counts as a row; `repaired` counts values and members put right."""
+    return {
+        "receipt": result.receipt,
+        "position": result.position,
+        "codes": list(result.codes),
+        "delivered": result.delivered,
+        "accepted": result.accepted,
+        "refused": result.refused,
+        "repeated": result.repeated,
+        "repaired": sum(count for (code, _), count in result.faults.items() if code in repairs),
+    }
+
+
+def _faults(result: MemberResult) -> list[dict[str, Any]]:
+    """A member's faults as rows."""
+    place = {"receipt": result.receipt, "position": result.position}
+    return [
+        {**place, "code": code, "column": column or "", "count": count}
+        for (code, column), count in result.faults.items()
+    ]
+
+
+def _record_tables(session: Session, batch: str, versions: Mapping[str, int], counts: Counts) -> None:
+    """Versions and counts of a batch's tables; said again, the newer word holds."""
+    for table, version in versions.items():
+        told = {"version": version, "counts": dict(counts.get(table, {}))}
+        row = upsert(BatchTableRow).values(batch=batch, table=table, **told)
+        session.execute(row.on_conflict_do_update(index_elements=["batch", "table"], set_=told))
+
+
+def _move_versions(session: Session, batch: str) -> None:
+    """The version map follows the batch; a version that would go back is refused."""
+    for row in session.scalars(select(BatchTableRow).where(BatchTableRow.batch == batch)):
+        told = {"version": row.version, "batch": batch, "moved_at": func.now()}
+        moved = upsert(TableVersionRow).values(table=row.table, **told)
+        forward = TableVersionRow.version <= row.version
+        moved = moved.on_conflict_do_update(index_elements=["table"], set_=told, where=forward)
+        if session.execute(moved.returning(TableVersionRow.table)).first() is None:
+            raise StoreError("version.backward", "a table's visible version would go back", place=row.table)
+
+
+def _advance(session: Session, batch: str, of: str, to: str) -> None:
+    """Deliveries of the batch move one state on; a withdrawn one stays withdrawn."""
+    held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch == batch)
+    moved = update(DeliveryRow).where(DeliveryRow.receipt.in_(held), DeliveryRow.state == of)
+    session.execute(moved.values(state=to, moved_at=func.now()))

@@ -1,0 +1,203 @@
+"""Deliveries: from received to checked, rejected or duplicate; their members; their withdrawal."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from khlang.errors import KhlangError
+from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, MemberRow
+from khlang.lake.ledger.values import DeliveredMember, Delivery, Judged
+
+_SETTLING = 4_305_202  # advisory lock: contents are compared and accepted by one door at a time
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def receipt_number(arrival: int) -> str:
+    """R, the order of arrival, five random characters: short to say, and new even after a restored backup."""
+    return f"R{arrival:07d}-" + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    return Delivery(**{field.name: getattr(row, field.name) for field in fields(Delivery)})
+
+
+def _member(row: MemberRow) -> DeliveredMember:
+    named = {field.name: getattr(row, field.name) for field in fields(DeliveredMember)}
+    return DeliveredMember(**{**named, "codes": tuple(row.codes)})
+
+
+class Deliveries:
+    """The part of the ledger that the door writes and everyone reads."""
+
+    def __init__(self, engine: Engine) -> None:
+        """The ledger's database."""
+        self.engine = engine
+
+    def arrivals(self, count: int) -> list[int]:
+        """The next places in the order of arrival."""
+        places = func.generate_series(1, count).alias()
+        numbers = select(func.nextval("delivery_arrival")).select_from(places)
+        with self.engine.begin() as connection:
+            return sorted(connection.scalars(numbers))
+
+    def receive(self, deliveries: Sequence[Delivery]) -> None:
+        """Record zips as received, with their data keys, before their bytes are put anywhere."""
+        names = [field.name for field in fields(Delivery)]
+        rows = [{name: getattr(delivery, name) for name in names} for delivery in deliveries]
+        if rows:
+            with self.engine.begin() as connection:
+                connection.execute(insert(DeliveryRow), rows)
+
+    def settle(self, verdicts: Sequence[Judged]) -> dict[str, Delivery]:
+        """Move received zips to checked, rejected or duplicate, in one transaction; by receipt.
+
+        A duplicate that came under an earlier name time moves the time of the first one (exact rules, 13).
+        """
+        with Session(self.engine) as session, session.begin():
+            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETTLING})
+            wanted = {verdict.receipt: verdict for verdict in verdicts}
+            found = select(DeliveryRow).where(
+                DeliveryRow.receipt.in_(wanted), DeliveryRow.state == "received"
+            )
+            rows = session.scalars(found.order_by(DeliveryRow.arrival)).all()
+            first = self._accepted(session, rows, wanted)
+            for row in rows:
+                self._settle(session, row, wanted[row.receipt], first)
+            session.flush()
+            return {row.receipt: _delivery(row) for row in rows}
+
+    def _accepted(
+        self, session: Session, rows: Sequence[DeliveryRow], verdicts: dict[str, Judged]
+    ) -> dict[tuple[str | None, str | None], DeliveryRow]:
+        """(facility, content) -> the accepted delivery that holds it, for the contents in question."""
+        contents = {verdicts[row.receipt].content for row in rows} - {None}
+        held = select(DeliveryRow).where(DeliveryRow.content.in_(contents), DeliveryRow.state.in_(ACCEPTED))
+        return {(row.hospcode, row.content): row for row in session.scalars(held)}
+
+    def _settle(
+        self,
+        session: Session,
+        row: DeliveryRow,
+        verdict: Judged,
+        first: dict[tuple[str | None, str | None], DeliveryRow],
+    ) -> None:
+        row.content, row.moved_at = verdict.content, func.now()
+        if verdict.code is not None:
+            row.state, row.code = "rejected", verdict.code
+        elif (earlier := first.get((row.hospcode, row.content))) is not None:
+            row.state, row.code, row.duplicate_of = "duplicate", "zip.duplicate", earlier.receipt
+            _retime(session, earlier, row)
+        else:
+            row.state = "checked"
+            first[(row.hospcode, row.content)] = row
+            session.add_all(_member_rows(verdict))
+
+    def known_contents(self, contents: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (facility, content) are accepted already; only `settle` decides."""
+        asked = set(contents)
+        held = select(DeliveryRow.hospcode, DeliveryRow.content).where(
+            DeliveryRow.content.in_({content for _, content in asked}), DeliveryRow.state.in_(ACCEPTED)
+        )
+        with self.engine.connect() as connection:
+            return asked & {(row[0], row[1]) for row in connection.execute(held)}
+
+    def unsettled(self) -> tuple[Delivery, ...]:
+        """Deliveries left as received: while the door's lock is held, those of a process that died."""
+        return self._deliveries(DeliveryRow.state == "received")
+
+    def abandon(self, receipt: str) -> None:
+        """received -> withdrawn: its bytes never reached landing, and nobody was given this receipt."""
+        self._move(receipt, ("received",), "withdrawn")
+
+    def withdraw(self, receipt: str, cause: str) -> Delivery:
+        """Take an accepted delivery back: after the next curate, earlier versions of its rows are current."""
+        with Session(self.engine) as session, session.begin():
+            self._move(receipt, ACCEPTED, "withdrawn", session)
+            session.add(ChangeRow(receipt=receipt, kind="withdrawn", cause=cause))
+        return self.delivery(receipt)
+
+    def _move(self, receipt: str, of: Sequence[str], to: str, session: Session | None = None) -> None:
+        """Conditional update of a state; raises when the delivery is in none of the states it may leave."""
+        moved = (
+            update(DeliveryRow)
+            .where(DeliveryRow.receipt == receipt, DeliveryRow.state.in_(of))
+            .values(state=to, moved_at=func.now())
+            .returning(DeliveryRow.receipt)
+        )
+        if session is None:
+            with Session(self.engine) as own, own.begin():
+                return self._move(receipt, of, to, own)
+        if session.execute(moved).first() is None:
+            words = f"delivery {receipt} is not {' or '.join(of)}"
+            raise KhlangError("delivery.state", words, "สถานะของชุดข้อมูลนี้เปลี่ยนไม่ได้")
+        return None
+
+    def delivery(self, receipt: str) -> Delivery:
+        """One delivery; raises KhlangError receipt.unknown."""
+        found = self.deliveries([receipt])
+        if not found:
+            words = f"there is no receipt {receipt}"
+            raise KhlangError(
+                "receipt.unknown", words, f"ไม่พบใบรับเลขที่ {receipt}", next_step="check the number"
+            )
+        return found[0]
+
+    def deliveries(self, receipts: Iterable[str] | None = None) -> tuple[Delivery, ...]:
+        """Deliveries by receipt, or all of them, in order of arrival."""
+        return self._deliveries(*([] if receipts is None else [DeliveryRow.receipt.in_(list(receipts))]))
+
+    def _deliveries(self, *conditions: ColumnElement[bool]) -> tuple[Delivery, ...]:
+        with Session(self.engine) as session:
+            return self._found(session, *conditions)
+
+    def _found(self, session: Session, *conditions: ColumnElement[bool]) -> tuple[Delivery, ...]:
+        asked = select(DeliveryRow).where(*conditions).order_by(DeliveryRow.arrival)
+        return tuple(_delivery(row) for row in session.scalars(asked))
+
+    def members(self, receipts: Iterable[str]) -> tuple[DeliveredMember, ...]:
+        """Members of deliveries, by receipt and position."""
+        asked = select(MemberRow).where(MemberRow.receipt.in_(list(receipts)))
+        with Session(self.engine) as session:
+            rows = session.scalars(asked.order_by(MemberRow.receipt, MemberRow.position))
+            return tuple(_member(row) for row in rows)
+
+    def retimings(self) -> dict[str, datetime]:
+        """Receipt -> time that holds instead of bronze's `_sent_at`, for every content that moved."""
+        moved = select(ChangeRow.receipt).where(ChangeRow.kind == "retimed")
+        found = self._deliveries(DeliveryRow.receipt.in_(moved))
+        return {delivery.receipt: delivery.sent_at for delivery in found if delivery.sent_at is not None}
+
+    def withdrawn(self) -> frozenset[str]:
+        """Receipts whose rows are not to be used although bronze may hold them."""
+        return frozenset(delivery.receipt for delivery in self._deliveries(DeliveryRow.state == "withdrawn"))
+
+
+def _retime(session: Session, first: DeliveryRow, again: DeliveryRow) -> None:
+    """The first delivery of a content takes over an earlier name time; recorded for silver."""
+    if again.name_time is None or first.sent_at is None or again.name_time >= first.sent_at:
+        return
+    first.sent_at = again.name_time
+    change = ChangeRow(receipt=first.receipt, kind="retimed", cause=again.receipt, sent_at=again.name_time)
+    session.add(change)
+
+
+def _member_rows(verdict: Judged) -> list[MemberRow]:
+    """The members of an accepted zip; what no contract knows is named by its place and counts no lines."""
+    return [
+        MemberRow(
+            receipt=verdict.receipt,
+            position=entry.position,
+            name=entry.shown,
+            file=entry.file,
+            bytes=entry.bytes,
+            sha256=entry.sha256,
+            codes=[] if entry.file else ["file.unknown"],
+        )
+        for entry in verdict.entries
+    ]
