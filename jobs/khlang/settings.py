@@ -35,14 +35,20 @@ class Settings(BaseSettings):
     master: str = Field("local[*]", description="Spark master: local[*], spark://..., k8s://...")
     driver_memory: str = Field("2g", description="memory of the Spark driver (and of local executors)")
     database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: the embedded PostgreSQL")
-    lake_endpoint: str = Field("", description="S3 endpoint of bronze, silver, gold; empty: the embedded store")
-    landing_endpoint: str = Field("", description="S3 endpoint of inbox and landing; empty: the embedded store")
+    lake_endpoint: str = Field(
+        "", description="S3 endpoint of bronze, silver, gold; empty: the embedded store"
+    )
+    landing_endpoint: str = Field(
+        "", description="S3 endpoint of inbox and landing; empty: the embedded store"
+    )
     lake_access_key: str = Field("", description="S3 access key of the lake; empty: secrets.json")
     lake_secret_key: str = Field("", description="S3 secret key of the lake; empty: secrets.json")
     landing_access_key: str = Field("", description="S3 access key of landing; empty: secrets.json")
     landing_secret_key: str = Field("", description="S3 secret key of landing; empty: secrets.json")
     region: str = Field("us-east-1", description="S3 region name")
-    bucket_prefix: str = Field("", description="put before the bucket names inbox, landing, bronze, silver, gold")
+    bucket_prefix: str = Field(
+        "", description="put before the bucket names inbox, landing, bronze, silver, gold"
+    )
     key_store: str = Field("", description="file:PATH of the key store; empty: KHLANG_HOME/keys/keys.json")
     landing_lock_days: int = Field(365, description="object lock of landing, days")
     max_members: int = Field(200, description="zip.bomb: more members than this")

@@ -65,7 +65,9 @@ def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (_result(result, file) for result in done.members)
         if not done.rows.height:
             continue
-        rows = done.rows.with_columns(pl.lit(task["batch"]).alias("_batch")).sort("hospcode", maintain_order=True)
+        rows = done.rows.with_columns(pl.lit(task["batch"]).alias("_batch")).sort(
+            "hospcode", maintain_order=True
+        )
         path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
         schema = arrow_schema(stored_schema(contract))
         written = write(client, settings, f"bronze.{contract.table}", path, rows, schema)

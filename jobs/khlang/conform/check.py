@@ -29,7 +29,9 @@ def _void(text: pl.Series, wrong: pl.Series, column: Column, code: str, log: Fau
     """Values where `wrong` holds become null under that code."""
     if not log.add(wrong, column.name, code):
         return text
-    return text.zip_with(~wrong.fill_null(False), pl.Series([None], dtype=text.dtype).new_from_index(0, len(text)))
+    return text.zip_with(
+        ~wrong.fill_null(False), pl.Series([None], dtype=text.dtype).new_from_index(0, len(text))
+    )
 
 
 def _date(column: Column, text: pl.Series, log: FaultLog, unreadable: str) -> pl.Series:
@@ -56,7 +58,11 @@ def _number(column: Column, text: pl.Series, log: FaultLog, unreadable: str) -> 
     parts = text.str.splitn(".", 2).struct.field("field_1")
     long = long | (parts.str.len_chars().fill_null(0) > column.scale)
     text = _void(text, long, column, "text.too_long", log)
-    value = text.str.to_integer(strict=False) if column.type == "int" else text.cast(lake_type(column), strict=False)
+    value = (
+        text.str.to_integer(strict=False)
+        if column.type == "int"
+        else text.cast(lake_type(column), strict=False)
+    )
     if column.range:
         low, high = column.range
         figure = value.cast(pl.Float64)

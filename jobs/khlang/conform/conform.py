@@ -22,7 +22,6 @@ from khlang.conform.text.names import Names
 from khlang.model.contract import Contract
 from khlang.model.policy import Policy
 
-
 _THAI_DIGIT = re.compile(rb"\xe0\xb9[\x90-\x99]")
 
 
@@ -137,4 +136,3 @@ def conform(members: Sequence[Member], rules: Rules) -> Conformed:
         results.update({(result.receipt, result.position): result for result in found})
     ordered = tuple(results[member.receipt, member.position] for member in members)
     return Conformed(pl.concat(frames), ordered)
-

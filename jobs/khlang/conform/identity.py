@@ -24,11 +24,15 @@ def _joined(columns: list[pl.Series]) -> pl.Series:
 def key_hash(columns: list[pl.Series]) -> pl.Series:
     """XXH3-128 of the key columns after de-identification, as 16 bytes; a blank key column counts as blank."""
     digest = xxhash.xxh3_128_digest
-    return pl.Series("_key", [digest(text) for text in _joined(columns).cast(pl.Binary).to_list()], dtype=pl.Binary)
+    return pl.Series(
+        "_key", [digest(text) for text in _joined(columns).cast(pl.Binary).to_list()], dtype=pl.Binary
+    )
 
 
 def row_hash(columns: list[pl.Series]) -> pl.Series:
     """XXH3-64 of all contract columns after de-identification, as a signed integer."""
     digest = xxhash.xxh3_64_intdigest
-    unsigned = pl.Series("_row", [digest(text) for text in _joined(columns).cast(pl.Binary).to_list()], dtype=pl.UInt64)
+    unsigned = pl.Series(
+        "_row", [digest(text) for text in _joined(columns).cast(pl.Binary).to_list()], dtype=pl.UInt64
+    )
     return unsigned.reinterpret(signed=True)

@@ -40,7 +40,9 @@ def _faults_by_row(log: FaultLog, rows: int) -> tuple[pl.Series, np.ndarray]:
         .group_by("row", maintain_order=True)
         .agg(pl.struct("column", "code").alias("_faults"))
     )
-    spread = pl.DataFrame({"row": pl.int_range(rows, eager=True)}).join(lists, on="row", how="left", maintain_order="left")
+    spread = pl.DataFrame({"row": pl.int_range(rows, eager=True)}).join(
+        lists, on="row", how="left", maintain_order="left"
+    )
     return spread["_faults"].cast(pl.List(FAULT)), refused
 
 
@@ -114,8 +116,14 @@ def account(rows: pl.DataFrame, sheets: Sequence[Sheet]) -> list[MemberResult]:
         unknown = tuple(i for i, field in enumerate(sheet.fields, 1) if field is None)
         results.append(
             MemberResult(
-                *here, sheet.codes, line["delivered"], line["_accepted"],
-                line["delivered"] - line["_accepted"], line["_repeated"], counts.get(here, {}), unknown,
+                *here,
+                sheet.codes,
+                line["delivered"],
+                line["_accepted"],
+                line["delivered"] - line["_accepted"],
+                line["_repeated"],
+                counts.get(here, {}),
+                unknown,
             )
         )
     return results

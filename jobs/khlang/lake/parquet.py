@@ -48,7 +48,11 @@ def write(
     table = arrow(rows).cast(schema)
     buffer = io.BytesIO()
     pq.write_table(
-        table, buffer, compression="zstd", row_group_size=ROW_GROUP, write_statistics=["hospcode"],
+        table,
+        buffer,
+        compression="zstd",
+        row_group_size=ROW_GROUP,
+        write_statistics=["hospcode"],
         coerce_timestamps="us",
     )
     bucket, prefix = bucket_and_path(settings, name)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from khlang.errors import StoreError
 from khlang.lake.ledger import Ledger
-from khlang.lake.stores import storage_options
+from khlang.lake.stores import boto, storage_options
 from khlang.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Part:
 
 
 def bucket_and_path(settings: Settings, name: str) -> tuple[str, str]:
-    """"silver.service" -> (bucket, prefix)."""
+    """ "silver.service" -> (bucket, prefix)."""
     zone, _, table = name.partition(".")
     return settings.bucket(zone), table
 
@@ -98,8 +98,13 @@ def create(settings: Settings, name: str, schema: pa.Schema, note: str = "") -> 
     options = storage_options(settings)
     if not DeltaTable.is_deltatable(uri(settings, name), options):
         DeltaTable.create(
-            uri(settings, name), schema, mode="ignore", name=name.replace(".", "_"), description=note,
-            configuration=dict(CONFIGURATION), storage_options=options,
+            uri(settings, name),
+            schema,
+            mode="ignore",
+            name=name.replace(".", "_"),
+            description=note,
+            configuration=dict(CONFIGURATION),
+            storage_options=options,
         )
         return
     table = open_table(settings, name)
@@ -142,7 +147,9 @@ def commit(
         return table.version(), False
     now = int(time.time() * 1000)
     actions: list[Any] = [AddAction(w.path, w.size, {}, now, True, w.stats()) for w in added]
-    actions += [RemoveAction(path=p.path, data_change=True, deletion_timestamp=now, size=p.size) for p in removed]
+    actions += [
+        RemoveAction(path=p.path, data_change=True, deletion_timestamp=now, size=p.size) for p in removed
+    ]
     if not actions:
         return table.version(), False
     properties = CommitProperties(
@@ -153,6 +160,14 @@ def commit(
     if seen.transaction_version(application) is None:
         raise StoreError("commit.lost", "the commit was acknowledged and is not there", place=name)
     return seen.version(), True
+
+
+def discard(settings: Settings, name: str, written: Iterable[Written]) -> None:
+    """Remove files that a worker wrote and no commit will name (an earlier attempt had committed already)."""
+    bucket, prefix = bucket_and_path(settings, name)
+    client = boto(settings, "lake")
+    for file in written:
+        client.delete_object(Bucket=bucket, Key=f"{prefix}/{file.path}")
 
 
 def visible(settings: Settings) -> dict[str, int]:

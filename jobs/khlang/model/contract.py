@@ -12,7 +12,19 @@ from khlang.errors import CatalogError
 
 WireType = Literal["char", "int", "decimal", "date", "datetime"]
 PRIVACY_CLASSES = frozenset(
-    "public quasi sensitive direct_person direct_local name contact address birth_date free_text staff".split()
+    [
+        "public",
+        "quasi",
+        "sensitive",
+        "direct_person",
+        "direct_local",
+        "name",
+        "contact",
+        "address",
+        "birth_date",
+        "free_text",
+        "staff",
+    ]
 )
 UNCHECKED_WIDTH = frozenset({"free_text", "name", "address", "contact"})
 """Classes whose text is kept whole or dropped: width is not a fault there (extracts rules, 5)."""
@@ -111,7 +123,9 @@ def _column(row: dict[str, Any], where: str) -> Column:
     row = dict(row)
     privacy = row.pop("class", None)
     if privacy not in PRIVACY_CLASSES:
-        raise CatalogError("contract.class", f"column {row.get('name')} has no known privacy class", place=where)
+        raise CatalogError(
+            "contract.class", f"column {row.get('name')} has no known privacy class", place=where
+        )
     if "range" in row:
         row["range"] = tuple(row["range"])
     return Column(privacy=privacy, **row)
@@ -126,10 +140,20 @@ def parse(text: str, where: str) -> Contract:
         Parent(tuple(p["columns"]), p["file"], tuple(p["parent_columns"])) for p in raw.get("parents", [])
     )
     contract = Contract(
-        file=raw["file"], table=raw["table"], number=raw["number"], title_en=raw["title_en"],
-        title_th=raw["title_th"], kind=raw["kind"], key=tuple(raw["key"]), event_date=raw["event_date"],
-        layouts=layouts, parents=parents, columns=columns, aliases=raw.get("aliases", {}),
-        caveats=tuple(raw.get("caveats", ())), examples=tuple(raw.get("example", ())),
+        file=raw["file"],
+        table=raw["table"],
+        number=raw["number"],
+        title_en=raw["title_en"],
+        title_th=raw["title_th"],
+        kind=raw["kind"],
+        key=tuple(raw["key"]),
+        event_date=raw["event_date"],
+        layouts=layouts,
+        parents=parents,
+        columns=columns,
+        aliases=raw.get("aliases", {}),
+        caveats=tuple(raw.get("caveats", ())),
+        examples=tuple(raw.get("example", ())),
     )
     known = {column.name for column in columns}
     for layout in layouts:

@@ -43,9 +43,13 @@ def parse(text: str, where: str) -> Policy:
     missing = PRIVACY_CLASSES - set(actions)
     unknown = set(actions) - PRIVACY_CLASSES | set(actions.values()) - ACTIONS
     if missing or unknown:
-        raise PrivacyError("policy.incomplete", f"missing {sorted(missing)}, unknown {sorted(unknown)}", place=where)
+        raise PrivacyError(
+            "policy.incomplete", f"missing {sorted(missing)}, unknown {sorted(unknown)}", place=where
+        )
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Policy(raw["name"], raw["audience"], cast(dict[str, Action], actions), raw["local_domains"], digest)
+    return Policy(
+        raw["name"], raw["audience"], cast(dict[str, Action], actions), raw["local_domains"], digest
+    )
 
 
 @cache

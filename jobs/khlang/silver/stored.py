@@ -14,7 +14,6 @@ from khlang.lake.stores import boto, storage_options
 from khlang.lake.tables import uri
 from khlang.settings import Settings
 
-
 WORK = "_work"
 """Folder of short-lived objects in the silver bucket, outside every table."""
 
@@ -60,9 +59,7 @@ def chosen(parts: Sequence[dict[str, Any]], hospcodes: Sequence[str]) -> list[st
     """Paths of the files that may hold rows of these facilities (sorted codes)."""
     low, high = hospcodes[0], hospcodes[-1]
     return [
-        part["path"]
-        for part in parts
-        if part["low"] is None or (part["low"] <= high and low <= part["high"])
+        part["path"] for part in parts if part["low"] is None or (part["low"] <= high and low <= part["high"])
     ]
 
 
@@ -77,7 +74,9 @@ def put_drops(settings: Settings, task: dict[str, Any], old: pl.DataFrame) -> di
 
 def drops_of(settings: Settings, reference: str, path: str) -> pl.DataFrame:
     """The noted `_key`s of one file."""
-    noted = pl.scan_parquet(f"s3://{settings.bucket('silver')}/{reference}", storage_options=storage_options(settings))
+    noted = pl.scan_parquet(
+        f"s3://{settings.bucket('silver')}/{reference}", storage_options=storage_options(settings)
+    )
     return noted.filter(pl.col("_path") == path).select("_key").collect()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from khlang.conform.conform import stored_schema
-from khlang.errors import BalanceError
 from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.stores import boto
 from khlang.lake.tables import Written
@@ -18,7 +17,7 @@ from khlang.model.contract import Contract, contracts
 from khlang.settings import Settings, load
 from khlang.silver.current import classify, counted, has_person, latest, silver_schema, timed
 from khlang.silver.link import links_of, moved, with_person_key
-from khlang.silver.stored import accepted, chosen, drops_of, of_facilities, put_drops, read
+from khlang.silver.stored import accepted, chosen, of_facilities, put_drops, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,9 @@ def _keyed(share: Share, rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(pl.coalesce("cid", "pid").alias("person_key"))
     elif has_person(share.contract):
         rows = with_person_key(rows, share.links("person_after"))
-    return rows.with_columns(pl.lit(share.task["batch"]).alias("_batch")).select(list(silver_schema(share.contract)))
+    return rows.with_columns(pl.lit(share.task["batch"]).alias("_batch")).select(
+        list(silver_schema(share.contract))
+    )
 
 
 def _relinked(share: Share, written: pl.DataFrame) -> pl.DataFrame:
@@ -107,7 +108,7 @@ def settle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if fresh.height:
         yield {"kind": "file", **asdict(_written(share, fresh))}
     if old.height:
-        yield {"kind": "drops", "file": task["file"], **put_drops(settings, task, old)}
+        yield {"kind": "drops", "table": f"silver.{share.contract.table}", **put_drops(settings, task, old)}
 
 
 def _written(share: Share, rows: pl.DataFrame) -> Written:
@@ -116,23 +117,6 @@ def _written(share: Share, rows: pl.DataFrame) -> Written:
     path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
     schema = arrow_schema(silver_schema(contract))
     client = boto(share.settings, "lake")
-    return write(client, share.settings, f"silver.{contract.table}", path, rows.sort("hospcode", "_key"), schema)
-
-
-def rewrite(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Phase 2: one file of the state without the keys that were replaced; an emptied file yields nothing new."""
-    settings = load()
-    contract = contracts()[task["file"]]
-    schema = silver_schema(contract)
-    name = f"silver.{contract.table}"
-    rows = read(settings, name, [task["path"]], schema, list(schema), pl.lit(True))
-    drops = pl.concat([drops_of(settings, noted, task["path"]) for noted in task["drops"]])
-    kept = rows.join(drops, on="_key", how="anti", maintain_order="left")
-    if kept.height + drops["_key"].n_unique() != rows.height:
-        raise BalanceError("silver.rewrite", "a replaced row is not in the file it was found in", place=name)
-    if kept.height:
-        path = f"{task['batch']}/{task['attempt']}-r{task['number']:05d}.parquet"
-        written = write(boto(settings, "lake"), settings, name, path, kept, arrow_schema(schema))
-        yield {"kind": "file", **asdict(written)}
-    yield {"kind": "replaced", "table": name, "path": task["path"]}
-
+    return write(
+        client, share.settings, f"silver.{contract.table}", path, rows.sort("hospcode", "_key"), schema
+    )

@@ -1,0 +1,82 @@
+"""Results of the workers -> commits of bronze tables, and the accounts of members."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from khlang.conform.conform import stored_schema
+from khlang.conform.member import MemberResult
+from khlang.lake import tables
+from khlang.lake.parquet import arrow_schema
+from khlang.lake.tables import Written
+from khlang.model.contract import contracts
+from khlang.settings import Settings
+
+COMMIT_THREADS = 8
+
+Results = Iterable[Mapping[str, Any]]
+
+
+def create_tables(settings: Settings, visible: Mapping[str, int]) -> None:
+    """Every table of bronze exists from the first batch on, and has every column of its contract."""
+
+    def create(table: str) -> None:
+        contract = contracts()[table.upper()]
+        tables.create(settings, f"bronze.{table}", arrow_schema(stored_schema(contract)), contract.title_en)
+
+    missing = [c.table for c in contracts().values() if f"bronze.{c.table}" not in visible]
+    with ThreadPoolExecutor(COMMIT_THREADS) as pool:
+        list(pool.map(create, missing))
+
+
+def written_files(results: Results) -> dict[str, list[Written]]:
+    """Table -> files that workers wrote for it."""
+    found: dict[str, list[Written]] = defaultdict(list)
+    for result in results:
+        if result["kind"] == "file":
+            found[result["table"]].append(Written(**{k: v for k, v in result.items() if k != "kind"}))
+    return found
+
+
+def member_results(results: Results) -> list[MemberResult]:
+    """The accounts of members as the ledger takes them."""
+    kept = []
+    for result in results:
+        if result["kind"] != "member":
+            continue
+        row = {k: v for k, v in result.items() if k not in ("kind", "file")}
+        row["faults"] = {(code, column): count for code, column, count in row["faults"]}
+        kept.append(
+            MemberResult(
+                **{**row, "codes": tuple(row["codes"]), "unknown_columns": tuple(row["unknown_columns"])}
+            )
+        )
+    return kept
+
+
+def rows_by_table(written: Mapping[str, Sequence[Written]]) -> dict[str, int]:
+    """Table -> rows written."""
+    return {name: sum(file.rows for file in files) for name, files in written.items()}
+
+
+def commit_tables(
+    settings: Settings, batch: str, written: Mapping[str, Sequence[Written]], note: Mapping[str, str]
+) -> dict[str, int]:
+    """One commit per table; every table gets its version, also those without new rows.
+
+    Files for a table that an earlier attempt of the batch had committed are removed again.
+    """
+
+    def commit(name: str) -> int:
+        files = written.get(name, [])
+        version, made = tables.commit(settings, name, f"{batch}/{name}", files, (), note)
+        if not made:
+            tables.discard(settings, name, files)
+        return version
+
+    names = [f"bronze.{contract.table}" for contract in contracts().values()]
+    with ThreadPoolExecutor(COMMIT_THREADS) as pool:
+        return dict(zip(names, pool.map(commit, names), strict=True))

@@ -1,0 +1,135 @@
+"""One silver batch, table by table: settle on workers, rewrite touched files, one commit per table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from khlang.lake import tables
+from khlang.lake.locks import Held
+from khlang.lake.parquet import arrow_schema
+from khlang.lake.spread import spread
+from khlang.lake.tables import Part, Written
+from khlang.model.contract import contracts
+from khlang.settings import Settings
+from khlang.silver.orphan import NAME as ORPHAN
+from khlang.silver.orphan import find_orphans
+from khlang.silver.plan import Files, People, Scope, numbered, orphan_tasks, rewrite_tasks, settle_tasks
+from khlang.silver.rewrite import rewrite, schema_of
+from khlang.silver.work import settle
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+COMMIT_THREADS = 8
+ROWS_PER_TASK = 250_000
+
+
+@dataclass(slots=True)
+class Curation:
+    """A silver batch under way: what workers wrote, what they counted, which versions the commits left.
+
+    `visible` is the version map before the batch: everything is classified against it, also by a re-run.
+    """
+
+    spark: SparkSession
+    settings: Settings
+    scope: Scope
+    visible: Mapping[str, int]
+    note: Mapping[str, str]
+    held: Held
+    versions: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def parts(self, name: str, version: int | None) -> list[Part]:
+        """Files of a table at a version; a table that has none yet gives nothing."""
+        if version is None:
+            return []
+        return [part for part in tables.parts(tables.open_table(self.settings, name, version)) if part.rows]
+
+    def many(self, names: Sequence[str], act: Callable[[str], Any]) -> dict[str, Any]:
+        """The same act for several tables at once, in threads: each is a few small requests."""
+        with ThreadPoolExecutor(COMMIT_THREADS) as pool:
+            return dict(zip(names, pool.map(act, names), strict=True))
+
+    def create(self) -> None:
+        """Every table of silver exists from the first batch on."""
+        names = [f"silver.{contract.table}" for contract in contracts().values()] + [ORPHAN]
+        wanted = [name for name in names if name not in self.visible]
+        self.many(wanted, lambda name: tables.create(self.settings, name, arrow_schema(schema_of(name))))
+        newest = self.many(wanted, lambda name: tables.open_table(self.settings, name, 0).version())
+        self.versions.update(newest)
+
+    def before(self, name: str) -> int:
+        """The version that readers saw before this batch; 0, the empty table, before the first one."""
+        return self.visible.get(name, 0)
+
+    def stage(self, tasks: list[dict[str, Any]], work: Any) -> None:
+        """Run tasks on the workers, rewrite the files they touched, commit every table once."""
+        results = spread(self.spark, numbered(tasks), work)
+        drops = [result for result in results if result["kind"] == "drops"]
+        results += spread(self.spark, numbered(rewrite_tasks(self.scope, drops)), rewrite)
+        added: dict[str, list[Written]] = defaultdict(list)
+        replaced: dict[str, set[str]] = defaultdict(set)
+        for result in results:
+            if result["kind"] == "file":
+                added[result["table"]].append(Written(**{k: v for k, v in result.items() if k != "kind"}))
+            elif result["kind"] == "replaced":
+                replaced[result["table"]].add(result["path"])
+            elif result["kind"] == "counts":
+                self.counts[result["file"]] += result["counts"]
+        names = sorted(set(added) | set(replaced))
+        self.held.check()
+        committed = self.many(names, lambda name: self._commit(name, added[name], replaced[name]))
+        self.versions.update(committed)
+
+    def _commit(self, name: str, added: list[Written], replaced: set[str]) -> int:
+        """One commit: files in, files out, the batch as application id; a re-run finds it and does nothing."""
+        before = self.parts(name, self.before(name))
+        removed = [part for part in before if part.path in replaced]
+        application = f"{self.scope.batch}/{name}"
+        version, made = tables.commit(self.settings, name, application, added, removed, self.note)
+        if not made:
+            tables.discard(self.settings, name, added)
+        return version
+
+    def after(self, name: str) -> int:
+        """The version that holds this batch, whether or not it changed the table."""
+        return self.versions.get(name, self.before(name))
+
+
+def _files(curation: Curation, bronze: Mapping[str, int], file: str) -> Files:
+    """Committed files of one table of bronze and silver."""
+    table = contracts()[file].table
+    name = f"silver.{table}"
+    return Files(
+        curation.parts(f"bronze.{table}", bronze.get(f"bronze.{table}")),
+        curation.parts(name, curation.before(name)),
+    )
+
+
+def curate(curation: Curation) -> None:
+    """PERSON first, since it decides person_key; then every other table at once; then the orphans."""
+    scope, bronze = curation.scope, curation.visible
+    curation.create()
+    person = _files(curation, bronze, "PERSON")
+    curation.stage(settle_tasks(scope, "PERSON", person, People(), ROWS_PER_TASK), settle)
+    came = frozenset(scope.rows.get("PERSON", {})) | scope.resolve
+    after = curation.parts("silver.person", curation.after("silver.person"))
+    people = People(person.silver, after, came)
+    nobody = People()
+    others = [file for file in contracts() if file != "PERSON"]
+    files = curation.many(others, lambda file: _files(curation, bronze, file))
+    tasks: list[dict[str, Any]] = []
+    for file in others:
+        links = people if any(column.name == "PID" for column in contracts()[file].current) else nobody
+        tasks += settle_tasks(scope, file, files[file], links, ROWS_PER_TASK)
+    curation.stage(tasks, settle)
+    names = [f"silver.{contract.table}" for contract in contracts().values()]
+    parts = curation.many(names, lambda name: curation.parts(name, curation.after(name)))
+    by_table = {name.partition(".")[2]: found for name, found in parts.items()}
+    orphans = curation.parts(ORPHAN, curation.before(ORPHAN))
+    curation.stage(orphan_tasks(scope, by_table, orphans, ROWS_PER_TASK), find_orphans)

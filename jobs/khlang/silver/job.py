@@ -1,0 +1,90 @@
+"""Loaded bronze batches -> silver: the current row of every key, persons linked, orphans named."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from khlang.lake.evidence import attempt_name, digests, note
+from khlang.lake.ledger import Batch, Ledger
+from khlang.lake.ledger.order import newest_current
+from khlang.lake.locks import writer
+from khlang.lake.session import spark
+from khlang.model.contract import contracts
+from khlang.settings import Settings
+from khlang.silver.batch import Curation, curate
+from khlang.silver.plan import Scope
+from khlang.silver.stored import sweep_work
+
+
+def run(settings: Settings) -> Mapping[str, Any] | None:
+    """Curate every loaded batch that is not curated; returns what was done, None when nothing is new.
+
+    Raises BalanceError when an accepted line has no end, BusyError when another process writes silver.
+    """
+    with writer(settings, "silver") as held:
+        ledger = Ledger.open(settings)
+        batch = ledger.open_batch("silver", *digests())
+        if batch is None:
+            return None
+        scope = _scope(ledger, batch)
+        session = spark(settings, f"khlang {batch.id}")
+        curation = Curation(session, settings, scope, ledger.visible(), note(batch.id), held)
+        curate(curation)
+        counts = _counts(ledger, batch, curation)
+        held.check()
+        ledger.commit_batch(batch, curation.versions, counts)
+        sweep_work(settings, batch.id)
+        total: Counter[str] = Counter()
+        for told in counts.values():
+            total.update(told)
+        return {"batch": batch.id, "deliveries": len(batch.deliveries), **total}
+
+
+def _scope(ledger: Ledger, batch: Batch) -> Scope:
+    """Which facilities got rows in which files, and which must be worked out anew."""
+    hospcode = {delivery.receipt: delivery.hospcode or "" for delivery in batch.deliveries}
+    rows: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for member in ledger.members(hospcode):
+        if member.file is not None and member.accepted:
+            rows[member.file][hospcode[member.receipt]] += member.accepted
+    changed = [change.receipt for change in batch.changes]
+    anew = {delivery.hospcode for delivery in ledger.deliveries(changed)} if changed else set()
+    resolve = frozenset(h for h in anew if h) | _late(ledger, batch)
+    moved = {receipt: at.isoformat() for receipt, at in ledger.retimings().items()}
+    return Scope(
+        batch.id, attempt_name(), batch.sources, rows, resolve, moved, tuple(sorted(ledger.withdrawn()))
+    )
+
+
+def _late(ledger: Ledger, batch: Batch) -> frozenset[str]:
+    """Facilities of which a delivery older than their newest curated one is in the batch (exact rules, 14)."""
+    hospcodes = {delivery.hospcode for delivery in batch.deliveries if delivery.hospcode}
+    with Session(ledger.engine) as session:
+        newest = newest_current(session, hospcodes)
+    late = set()
+    for delivery in batch.deliveries:
+        if delivery.hospcode is None or delivery.sent_at is None:
+            continue
+        known = newest.get(delivery.hospcode)
+        if known is not None and (delivery.sent_at, delivery.arrival) < known:
+            late.add(delivery.hospcode)
+    return frozenset(late)
+
+
+def _counts(ledger: Ledger, batch: Batch, curation: Curation) -> dict[str, dict[str, int]]:
+    """Table -> new, changed, unchanged, superseded, repeated, as the ledger's balance takes them."""
+    counts: dict[str, dict[str, int]] = {f"silver.{c.table}": {} for c in contracts().values()}
+    for file, told in curation.counts.items():
+        here = counts[f"silver.{contracts()[file].table}"]
+        for row in told:
+            here[row["_status"]] = here.get(row["_status"], 0) + row["len"]
+    withdrawn = ledger.withdrawn()
+    for member in ledger.members(delivery.receipt for delivery in batch.deliveries):
+        if member.file is not None and member.repeated and member.receipt not in withdrawn:
+            here = counts[f"silver.{contracts()[member.file].table}"]
+            here["repeated"] = here.get("repeated", 0) + member.repeated
+    return counts

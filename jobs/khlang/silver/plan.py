@@ -1,0 +1,151 @@
+"""What a silver batch has to do: which facilities of which tables, read from which files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from khlang.lake.tables import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The batch seen from silver.
+
+    `rows`: table -> facility -> accepted rows that came; `resolve`: facilities to be worked out anew from all
+    of bronze (a late delivery, a moved time, a withdrawal); `sent_at`: receipt -> time that holds.
+    """
+
+    batch: str
+    attempt: str
+    sources: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, int]]
+    resolve: frozenset[str]
+    sent_at: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: tuple[str, ...] = ()
+
+    def facilities(self) -> list[str]:
+        """Every facility that the batch touches, sorted."""
+        touched = {hospcode for per_table in self.rows.values() for hospcode in per_table}
+        return sorted(touched | self.resolve)
+
+
+def groups(rows: Mapping[str, int], most_rows: int) -> list[list[str]]:
+    """Neighbouring facilities packed up to `most_rows`; codes sorted, so that files stay clustered."""
+    packed: list[list[str]] = []
+    filled = most_rows
+    for hospcode in sorted(rows):
+        if filled >= most_rows:
+            packed.append([])
+            filled = 0
+        packed[-1].append(hospcode)
+        filled += max(1, rows[hospcode])
+    return packed
+
+
+def plain(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    """Files as plain values for a task."""
+    return [{"path": part.path, "low": part.low, "high": part.high} for part in parts]
+
+
+def near(parts: Sequence[Part], hospcodes: Sequence[str]) -> list[dict[str, Any]]:
+    """Files that may hold rows of these facilities (sorted codes)."""
+    return plain(part for part in parts if part.overlaps(hospcodes[0], hospcodes[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Committed files of one table: its bronze, its silver as visible before the batch."""
+
+    bronze: Sequence[Part]
+    silver: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """PERSON's silver files before and after the batch, and whether any facility's people may have moved."""
+
+    before: Sequence[Part] = ()
+    after: Sequence[Part] = ()
+    moved: frozenset[str] = frozenset()
+
+
+def settle_tasks(
+    scope: Scope, file: str, files: Files, people: People, most_rows: int
+) -> list[dict[str, Any]]:
+    """Tasks of one table: facilities with new rows, with moved people, or to be resolved anew."""
+    came = dict(scope.rows.get(file, {}))
+    stored = [part for part in files.silver if part.rows]
+    for hospcode in sorted(people.moved - set(came)):
+        if any(part.overlaps(hospcode, hospcode) for part in stored):
+            came[hospcode] = 0
+    anew = {hospcode: came.get(hospcode, 0) for hospcode in scope.resolve}
+    tasks = []
+    for resolve, wanted in ((False, {h: n for h, n in came.items() if h not in anew}), (True, anew)):
+        own = (
+            files.bronze
+            if resolve
+            else [p for p in files.bronze if p.path.partition("/")[0] in scope.sources]
+        )
+        for hospcodes in groups(wanted, most_rows):
+            sources, state = near(own, hospcodes), near(stored, hospcodes)
+            if not sources and not state:
+                continue
+            tasks.append(
+                {
+                    "file": file, "hospcodes": hospcodes, "resolve": resolve, "batch": scope.batch,
+                    "attempt": scope.attempt, "batches": list(scope.sources), "bronze": sources,
+                    "silver": state, "sent_at": dict(scope.sent_at), "withdrawn": list(scope.withdrawn),
+                    "person_before": near(people.before, hospcodes),
+                    "person_after": near(people.after, hospcodes),
+                    "relink": bool(people.moved & set(hospcodes)) or (resolve and bool(state)),
+                }
+            )  # fmt: skip
+    return tasks
+
+
+def rewrite_tasks(scope: Scope, drops: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One task per committed file that holds replaced rows, with all the notes about it."""
+    noted: dict[tuple[str, str], list[str]] = {}
+    for drop in drops:
+        for path in drop["paths"]:
+            noted.setdefault((drop["table"], path), []).append(drop["reference"])
+    return [
+        {"table": table, "path": path, "drops": notes, "batch": scope.batch, "attempt": scope.attempt}
+        for (table, path), notes in sorted(noted.items())
+    ]
+
+
+def orphan_tasks(
+    scope: Scope, parts: Mapping[str, Sequence[Part]], orphans: Sequence[Part], most_rows: int
+) -> list[dict[str, Any]]:
+    """One task per group of facilities over all child tables; resolved facilities apart."""
+    total: dict[str, int] = dict.fromkeys(scope.facilities(), 0)
+    for per_table in scope.rows.values():
+        for hospcode, rows in per_table.items():
+            total[hospcode] += rows
+    files = {table: plain(found) for table, found in parts.items()}
+    tasks = []
+    for resolve in (False, True):
+        wanted = {hospcode: n for hospcode, n in total.items() if (hospcode in scope.resolve) is resolve}
+        tasks += [
+            {
+                "hospcodes": hospcodes, "resolve": resolve, "batch": scope.batch, "attempt": scope.attempt,
+                "files": files, "orphans": plain(orphans),
+            }
+            for hospcodes in groups(wanted, most_rows)
+        ]  # fmt: skip
+    return tasks
+
+
+def numbered(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tasks with a number each, which names the files they write."""
+    return [task | {"number": number} for number, task in enumerate(tasks)]
+
+
+def written_of(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The results that are files, without their kind."""
+    return [
+        {k: v for k, v in result.items() if k != "kind"} for result in results if result["kind"] == "file"
+    ]
