@@ -12,6 +12,9 @@ from khlang.model.contract import Column, contracts
 TYPES = {"char": 616, "date": 55, "datetime": 76, "decimal": 43, "int": 73}
 """How many columns of each type the reference has: what is compared where the reference is absent."""
 
+OPEN = {("PROVIDER", "PROVIDERTYPE")}
+"""Closed in the reference, open here: several codes may stand in one value."""
+
 
 def rows_of(reference: Path, name: str) -> list[dict[str, str]]:
     """Rows of one reference table."""
@@ -76,7 +79,7 @@ def test_closed_lists_are_those_of_the_reference(reference: Path | None) -> None
         print("the reference tables are not on this machine: the lists' contents were not compared")
         return
     theirs = {(r["file"], r["column"]): r["code_list"] for r in rows_of(reference, "closed_lists.csv")}
-    assert closed == theirs
+    assert closed == {place: name for place, name in theirs.items() if place not in OPEN}
     for name in sorted(set(closed.values())):
         if not name[0].isdigit():
             rows = rows_of(reference / "codelists", f"{name}.csv")
