@@ -13,7 +13,7 @@ import polars as pl
 from khlang.conform.conform import Rules, conform, stored_schema
 from khlang.conform.member import Member, MemberResult
 from khlang.conform.text.names import Names
-from khlang.conform.unpack import pieces
+from khlang.conform.unpack import Unpacked
 from khlang.lake.keys import KeyStore
 from khlang.lake.names import book
 from khlang.lake.parquet import arrow_schema, write
@@ -31,11 +31,10 @@ def _read(settings: Settings, members: list[list[Any]]) -> dict[str, list[Member
     for member in members:
         by_zip[member[6]].append(member)
     for landing_key, wanted in by_zip.items():
-        with open_sealed(settings, landing_key) as sealed:
+        with open_sealed(settings, landing_key) as sealed, Unpacked(sealed, settings) as unpacked:
             for receipt, position, file, hospcode, sent_at, arrival, _ in wanted:
-                body = b"".join(pieces(sealed, position, settings))
                 place = (receipt, position, hospcode, datetime.fromisoformat(sent_at), arrival)
-                found[file].append(Member(*place, body))
+                found[file].append(Member(*place, unpacked.body(position)))
     return found
 
 

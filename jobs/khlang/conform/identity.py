@@ -11,7 +11,7 @@ _BETWEEN = "\x1f"
 
 def _joined(columns: list[pl.Series]) -> pl.Series:
     """Values of a row as one text; equal typed values give equal text."""
-    texts = []
+    texts: list[pl.Series] = []
     for values in columns:
         if values.dtype == pl.Date:
             values = values.cast(pl.Int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from functools import cache
 from importlib.resources import files
 
@@ -18,8 +19,7 @@ def code_list(name: str) -> tuple[dict[str, str], ...]:
     path = files("khlang.catalog") / "codes" / f"{name}.csv"
     if not path.is_file():
         raise CatalogError("codes.unknown", f"code list {name} is not declared", place=f"{name}.csv")
-    with path.open(encoding="utf-8", newline="") as lines:
-        return tuple(csv.DictReader(lines))
+    return tuple(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
 
 
 def _inline(declared: str) -> frozenset[str]:

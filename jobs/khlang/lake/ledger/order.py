@@ -1,4 +1,4 @@
-"""Which delivery of each facility is the newest that silver holds: decides who is late."""
+"""Where a delivery stands: the newest that silver holds of a facility, the batch that loaded it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from khlang.lake.ledger.models import DeliveryRow
+from khlang.lake.ledger.models import BatchDeliveryRow, BatchRow, DeliveryRow
 
 
 def newest_current(session: Session, hospcodes: Iterable[str]) -> dict[str, tuple[datetime, int]]:
@@ -19,4 +19,15 @@ def newest_current(session: Session, hospcodes: Iterable[str]) -> dict[str, tupl
         .order_by(DeliveryRow.hospcode, DeliveryRow.sent_at.desc(), DeliveryRow.arrival.desc())
         .distinct(DeliveryRow.hospcode)
     )
-    return {row[0]: (row[1], row[2]) for row in session.execute(asked)}
+    found = session.execute(asked)
+    return {row[0]: (row[1], row[2]) for row in found if row[0] is not None and row[1] is not None}
+
+
+def bronze_batch(session: Session, receipt: str) -> str | None:
+    """The committed bronze batch that holds the delivery's rows; None before it is loaded."""
+    asked = (
+        select(BatchRow.id)
+        .join(BatchDeliveryRow, BatchDeliveryRow.batch == BatchRow.id)
+        .where(BatchDeliveryRow.receipt == receipt, BatchRow.stage == "bronze", BatchRow.state == "committed")
+    )
+    return session.scalars(asked).first()

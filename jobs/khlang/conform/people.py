@@ -1,0 +1,33 @@
+"""PERSON, HOME and PROVIDER members of a zip -> the names that must not stand in any text of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from khlang.conform.member import Member
+from khlang.conform.parse import Unread, parse, read_sheet
+from khlang.conform.text.names import Names
+from khlang.model.contract import contracts
+
+TELLING = ("PERSON", "HOME", "PROVIDER")
+"""Files whose rows tell who the patients, their homes and the staff are."""
+
+
+def _frame(file: str, members: Sequence[Member]) -> pl.DataFrame | None:
+    """Raw text columns of the members that can be read, also of rows that will be refused."""
+    frames = []
+    for member in members:
+        sheet = read_sheet(member, contracts()[file])
+        if not isinstance(sheet, Unread):
+            rows = parse([sheet]).frame
+            facility = pl.col("HOSPCODE").fill_null(member.hospcode)
+            frames.append(rows.with_columns(facility) if "HOSPCODE" in rows.columns else rows)
+    return pl.concat(frames, how="diagonal") if frames else None
+
+
+def names_of(members: Mapping[str, Sequence[Member]]) -> Names:
+    """File of the standard -> its members, to the names told by PERSON, HOME and PROVIDER."""
+    person, home, provider = (_frame(file, members.get(file, ())) for file in TELLING)
+    return Names.from_frames(person, home, provider)
