@@ -6,16 +6,19 @@ import polars as pl
 
 from khlang.model.contract import contracts
 from khlang.synth import children, clinic, field, longcare, mothers, referrals, stays
+from khlang.synth.changes import changed
+from khlang.synth.notes import Noted, noted
 from khlang.synth.registers import Tables, registers
 from khlang.synth.visits import book
 from khlang.synth.wire import finished
 from khlang.synth.world import World
 
 
-def invented(world: World) -> Tables:
-    """File -> wire text of every row, with `f` and `month`."""
-    tables = _recipes(world)
-    return {file: finished(world, contract, tables[file]) for file, contract in contracts().items()}
+def invented(world: World) -> Noted:
+    """File -> wire text of every row, with `f`, `month` and `note`; and the spans of its notes."""
+    spoken = noted(world, _recipes(world))
+    tables = {file: finished(world, contract, spoken.tables[file]) for file, contract in contracts().items()}
+    return Noted(changed(world, tables), spoken.spans)
 
 
 def _recipes(world: World) -> Tables:

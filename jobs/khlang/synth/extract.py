@@ -1,113 +1,200 @@
-"""Wire text -> the zips of one cluster: one per facility and month, a member per file with rows."""
+"""Rows of one cluster -> members of its zips: lines, ends, encodings, with the truth of every member."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from khlang.model.contract import contracts
+from khlang.model.contract import Contract, contracts
+from khlang.synth.corrupt import REFUSING
+from khlang.synth.habits import ENCODINGS, FORM_FILES, UNKNOWN_FILES, Habit, form_of
+from khlang.synth.planting import damaged
 from khlang.synth.registers import Tables
 from khlang.synth.world import World
 
-ENDS = ("\n", "\r\n")
+BYTE = "\ue000"
+"""Stands for a byte of no encoding until the member is encoded."""
+BROKEN = {
+    "pipe": (r"\|", "||"), "short": (r"\|[^|]*$", ""), "break": (r"^((?:[^|]*\|){3})", "${1}\n"),
+    "byte": (r"\|", f"|{BYTE}"), "null": (r"\|", "|\x00"), "control": (r"\|", "|\x07"),
+}  # fmt: skip
+"""Form of a broken line -> what is replaced in the whole line, and by what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One text file of a zip: its place in the cluster, its name, header and lines (no line ends)."""
+    """One text file: bytes, and what is true of it. `faults` and `notes` are (line, ...) rows."""
 
-    f: int
-    month: int
-    file: str
     name: str
-    header: str
-    lines: list[str]
+    file: str
+    form: str
+    content: bytes
+    rows: int = 0
+    lines: int = 0
+    refused: int = 0
+    repeated: int = 0
+    faults: list[tuple[int | None, str, str, str]] = field(default_factory=list)
+    notes: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One zip: `path` under inbox/ and the members' bytes by name, in the standard's order."""
+    """One zip of a facility: `send` is twice the month, one more for a corrected delivery."""
 
-    path: str
     hospcode: str
-    month: int
+    send: int
     sent: datetime
-    members: dict[str, bytes]
+    members: list[Member]
 
 
-def sent_at(world: World, f: int, month: int) -> datetime:
-    """When a facility sends a month: in the first days of the next one, each at its own hour."""
+def sent_at(world: World, f: int, send: int) -> datetime:
+    """When a facility sends a month: in the first days of the next one; a correction three days later."""
+    month, correction = divmod(send, 2)
     rng = world.plan.draws("sent", world.facilities["hospcode"][f], month)
     first = world.plan.month_start(month + 1)
-    away = timedelta(days=int(rng.integers(0, 6)), seconds=int(rng.integers(8 * 3600, 18 * 3600)))
+    away = timedelta(days=int(rng.integers(0, 6)) + 3 * correction, seconds=int(rng.integers(8 * 3600, 18 * 3600)))
     return datetime(first.year, first.month, first.day) + away
 
 
-def path_of(hospcode: str, sent: datetime) -> str:
-    """<day of arrival>/F43_<hospcode>_<time>.zip."""
-    return f"{sent:%Y%m%d}/F43_{hospcode}_{sent:%Y%m%d%H%M%S}.zip"
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One zip to be: the facility's habit, the time, the faulty form of one of its members."""
+
+    habit: Habit
+    sent: datetime
+    form: str
+
+    def form_in(self, file: str) -> str:
+        """The faulty form, if it is this file that has it."""
+        return self.form if FORM_FILES.get(self.form) == file else ""
 
 
-def member_name(world: World, f: int, file: str, sent: datetime) -> str:
-    """Member names in the four habits of exporters: capitals, small letters, in a folder, with time behind."""
-    hospcode = world.facilities["hospcode"][f]
-    habit = int(world.plan.draws("habit", hospcode).integers(0, 6))
-    stamp = f"{sent:%Y%m%d%H%M%S}"
-    odd = {1: f"{file.lower()}.txt", 2: f"{file}.TXT", 3: f"F43_{hospcode}_{stamp}/{file}.txt", 4: f"{file.lower()}_{hospcode}_{stamp}.txt"}
-    return odd.get(habit, f"{file}.txt")
+Zip = tuple[int, int]
+"""Facility (position in the cluster) and `send`."""
 
 
-def joined(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
-    """Rows as wire lines without their ends."""
-    return frame.select(pl.concat_str(columns, separator="|")).to_series()
+def senders(world: World, tables: Tables) -> dict[Zip, Sender]:
+    """Every zip that the cluster's tables have rows for."""
+    habits = [Habit(*row) for row in world.facilities.select("number", "hospcode").iter_rows()]
+    zips = pl.concat([frame.select("f", "send").unique() for frame in tables.values()]).unique().sort("f", "send")
+    found = {}
+    for f, send in zips.iter_rows():
+        turn = habits[f].number * world.plan.months + send // 2
+        form = "" if send % 2 else form_of(world.plan.faults, turn)
+        found[f, send] = Sender(habits[f], sent_at(world, f, send), form)
+    return found
 
 
 def deliveries(world: World, tables: Tables) -> Iterator[Delivery]:
-    """Every zip of the cluster, month by month of each facility."""
-    parts: dict[tuple[int, int], list[tuple[str, str, list[str]]]] = {}
+    """Every zip of the cluster by facility and time; `tables` are planted, values still right."""
+    zips = senders(world, tables)
+    parts: dict[Zip, list[Member]] = {place: [] for place in zips}
     for file, contract in contracts().items():
-        columns = [column.name for column in contract.current]
-        frame = tables[file].sort("f", "month", maintain_order=True)
-        lines = joined(frame, columns)
-        bounds = frame.select("f", "month").with_row_index("row").group_by("f", "month", maintain_order=True).agg(
-            start=pl.col("row").first(), size=pl.len()
+        for place, member in _members(world, contract, tables[file], zips):
+            parts[place].append(member)
+    for place, sender in zips.items():
+        members = parts[place] + _extra(sender, {member.file for member in parts[place]})
+        yield Delivery(sender.habit.hospcode, place[1], sender.sent, members)
+
+
+def _members(world: World, contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> Iterator[tuple[Zip, Member]]:
+    """The members of one file in every zip of the cluster: lines are made for all at once, then cut."""
+    frame = damaged(world, contract, _encodable(contract, frame, zips)).sort("f", "send", maintain_order=True)
+    bounds = frame.group_by("f", "send", maintain_order=True).agg(
+        rows=pl.len(), breaks=(pl.col("form") == "break").sum(),
+        refused=pl.col("fault").is_in(list(REFUSING)).sum(), repeated=(pl.col("fault") == "row.repeated").sum(),
+    )  # fmt: skip
+    lines = _lines(contract, frame, zips).to_list()
+    numbers = _line_numbers(frame, bounds, contract, zips)
+    marked = frame.select("f", "send", "at", "fault", "form", "note", number=pl.Series(numbers)).filter(
+        (pl.col("fault") != "") | (pl.col("note") >= 0)
+    )
+    truths: dict[Zip, list[tuple[str, str, str, int | None, int]]] = {}
+    for f, send, *truth in marked.iter_rows():
+        truths.setdefault((f, send), []).append(tuple(truth))
+    start = 0
+    for f, send, rows, breaks, refused, repeated in bounds.iter_rows():
+        sender, place = zips[f, send], (f, send)
+        form = sender.form_in(contract.file)
+        yield place, Member(
+            name=sender.habit.member(contract.file, sender.sent), file=contract.file, form=form,
+            content=_content(sender.habit, contract, form, lines[start : start + rows], breaks > 0), rows=rows,
+            lines=rows + breaks, refused=refused, repeated=repeated, faults=_faults(form, truths.get(place, [])),
+            notes=[(number, note) for *_, note, number in truths.get(place, []) if note is not None and note >= 0],
         )  # fmt: skip
-        for f, month, start, size in bounds.iter_rows():
-            parts.setdefault((f, month), []).append((file, "|".join(columns), lines.slice(start, size).to_list()))
-    for (f, month), members in sorted(parts.items()):
-        yield _delivery(world, f, month, members)
+        start += rows
 
 
-def _delivery(world: World, f: int, month: int, members: list[tuple[str, str, list[str]]]) -> Delivery:
-    """The zip of one facility and month."""
-    hospcode, sent = world.facilities["hospcode"][f], sent_at(world, f, month)
-    end = ENDS[int(hospcode) % 2]
-    texts = {
-        member_name(world, f, file, sent): end.join([header, *lines, ""]).encode() for file, header, lines in members
-    }
-    return Delivery(path_of(hospcode, sent), hospcode, month, sent, texts)
+def _line_numbers(frame: pl.DataFrame, bounds: pl.DataFrame, contract: Contract, zips: dict[Zip, Sender]) -> NDArray[np.int64]:
+    """Line of each row in its member, from 1; a broken line pushes those behind it down."""
+    sizes = bounds["rows"].to_numpy().astype(np.int64)
+    first = np.array([1 if zips[f, send].form_in(contract.file) == "headerless" else 2 for f, send, *_ in bounds.iter_rows()])
+    breaks = (frame["form"] == "break").to_numpy().astype(np.int64)
+    before = np.cumsum(breaks) - breaks + np.arange(len(breaks))
+    starts = np.cumsum(sizes) - sizes
+    return before - np.repeat(before[starts] - first, sizes) if len(before) else before
 
 
-def packed(members: dict[str, bytes], stamp: datetime, level: int = 6) -> bytes:
-    """Members -> the bytes of a zip, the same bytes for the same members and time."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
-        for name, content in members.items():
-            entry = zipfile.ZipInfo(name, stamp.timetuple()[:6])
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-            archive.writestr(entry, content)
-    return buffer.getvalue()
+def _faults(form: str, truths: list[tuple[str, str, str, int | None, int]]) -> list[tuple[int | None, str, str, str]]:
+    """(line, column, code, form) of a member's faults; a line broken in two is wrong twice."""
+    found: list[tuple[int | None, str, str, str]] = []
+    if form:
+        found.append((None, "", "file.headerless" if form == "headerless" else "file.encoding", form))
+    for column, code, how, _, line in truths:
+        if code:
+            found += [(line + more, column, code, how) for more in range(2 if how == "break" else 1)]
+    return found
 
 
-def stored(out: Path, delivery: Delivery) -> Path:
-    """Write a delivery under OUT/inbox."""
-    path = out / "inbox" / delivery.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(packed(delivery.members, delivery.sent))
-    return path
+def _encodable(contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> pl.DataFrame:
+    """Take row.encoding off members that are not plain UTF-8: there the whole member would be at fault."""
+    odd = [place for place, sender in zips.items() if sender.form_in(contract.file) in ENCODINGS]
+    where = pl.any_horizontal(pl.lit(False), *((pl.col("f") == f) & (pl.col("send") == send) for f, send in odd))
+    off = where & (pl.col("fault") == "row.encoding")
+    return frame.with_columns(pl.when(off).then(pl.lit("")).otherwise(name).alias(name) for name in ("fault", "form")) if odd else frame
+
+
+def _lines(contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> pl.Series:
+    """Rows -> lines in the layout of their facility, broken where the marks say so."""
+    known = {column.name for column in contract.current}
+    layouts: dict[tuple[str, ...], list[int]] = {}
+    for f, sender in {f: sender for (f, _), sender in zips.items()}.items():
+        layouts.setdefault(tuple(sender.habit.columns(contract)), []).append(f)
+    line = pl.lit("")
+    for layout, facilities in layouts.items():
+        cells = [pl.col(name) if name in known else pl.lit("") for name in layout]
+        text = pl.concat_str(cells, separator="|")
+        line = text if len(layouts) == 1 else pl.when(pl.col("f").is_in(facilities)).then(text).otherwise(line)
+    lines = frame.select(line.alias("line"), "form")
+    broken = lines.with_row_index("row").filter(pl.col("form").is_in(list(BROKEN)))
+    for (form,), rows in broken.group_by("form", maintain_order=True):
+        lines = lines.with_columns(lines["line"].scatter(rows["row"], rows["line"].str.replace(*BROKEN[str(form)])))
+    return lines["line"]
+
+
+def _content(habit: Habit, contract: Contract, form: str, lines: list[str], broken: bool) -> bytes:
+    """The bytes of one member."""
+    header = [] if form == "headerless" else [habit.header(habit.columns(contract))]
+    text = habit.end.join([*header, *lines]) + (habit.end if habit.ends_last else "")
+    if broken and habit.end != "\n":
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    content = text.encode(form if form in ENCODINGS else "utf-8")
+    return content.replace(BYTE.encode(), b"\xff") if BYTE in text else content
+
+
+def _extra(sender: Sender, present: set[str]) -> list[Member]:
+    """Members beside the files with rows: an unknown file, an empty one."""
+    habit = sender.habit
+    if sender.form == "unknown":
+        name, content = list(UNKNOWN_FILES.items())[habit.number % 2]
+        return [Member(name, "", "unknown", content, faults=[(None, "", "file.unknown", "")])]
+    absent = [file for file in contracts() if file not in present]
+    if sender.form == "empty" and absent:
+        name = habit.member(absent[0], sender.sent)
+        return [Member(name, absent[0], "empty", b"", faults=[(None, "", "file.empty", "zero bytes")])]
+    return []

@@ -40,7 +40,7 @@ def _level(number: int) -> tuple[str, str, str, str]:
 def facilities(plan: Plan) -> pl.DataFrame:
     """One row per facility: the registry's form, plus `cluster`, `hospital` and `persons`."""
     provinces = _provinces(min(77, max(1, plan.facilities // 2)))
-    codes = np.sort(plan.draws("facility codes").choice(89_999, plan.facilities, replace=False)) + 10_000
+    codes = np.sort(plan.draws("facility codes").choice(98_999, plan.facilities, replace=False)) + 1_000
     codes = plan.draws("facility order").permutation(codes)
     places = tables("names")["places"]["facility"]
     rows: list[dict[str, object]] = []
@@ -53,7 +53,7 @@ def facilities(plan: Plan) -> pl.DataFrame:
             "hospcode": code, "hospcode9": f"{prefix}{code:>07}", "level": level, "hostype": hostype,
             "name": f"{kind}{places[number % len(places)]} {number + 1}", "province": province["code"],
             "health_region": province["health_region"], "ampur": f"{rank // 3 + 1:02d}",
-            "tambon": f"{rank % 9 + 1:02d}", "hospital": level != "P1",
+            "tambon": f"{rank % 9 + 1:02d}", "hospital": level != "P1", "number": number,
             "persons": max(40, round(plan.persons * BUSY[level])),
         })  # fmt: skip
     return _clustered(pl.DataFrame(rows))

@@ -89,4 +89,4 @@ def _corrections(world: World, service: pl.DataFrame) -> pl.DataFrame:
         json.dumps({"PID": person, "SEQ": seq, "PRICE": f"{price:.2f}"})
         for person, seq, price in zip(pid, some["SEQ"].to_list(), some["PRICE"].to_list(), strict=True)
     ]
-    return some.select("f", "day").with_columns(TABLENAME=pl.lit("SERVICE"), DATA_CORRECT=pl.Series(text, dtype=pl.String))
+    return some.select("r", "f", "day").with_columns(TABLENAME=pl.lit("SERVICE"), DATA_CORRECT=pl.Series(text, dtype=pl.String))

@@ -65,17 +65,17 @@ def _answers(world: World, sent: pl.DataFrame, stays: pl.DataFrame) -> pl.DataFr
     stayed = answered.join(there, on=["there", "day"], how="left", maintain_order="left")
     arrived = pl.col("when") + pl.duration(minutes=pl.Series(rng.integers(20, 150, answered.height)))
     result = pl.Series(rng.choice(["1", "2", "4"], answered.height, p=[0.93, 0.05, 0.02]))
-    return stayed.select("day", "REFERID", "AN_IN", "when", "there", f="above", source="f").with_columns(
+    return stayed.select("day", "REFERID", "AN_IN", "when", r="there", f="above").with_columns(
         REFERID_SOURCE=pl.col("REFERID"), HOSP_SOURCE=world.codes(stayed["f"]), DATETIME_IN=arrived,
         PID_IN=world.people["pid"].gather(stayed["there"]), REFER_RESULT=result,
         REASON=pl.select(pl.when(result == "2").then(pl.lit("เตียงเต็ม")).otherwise(pl.lit(""))).to_series(),
     ).drop("REFERID")  # fmt: skip
 
 
-def _some(world: World, sent: pl.DataFrame, topic: str, share: float, *columns: str) -> pl.DataFrame:
+def _some(world: World, sent: pl.DataFrame, topic: str, share: float) -> pl.DataFrame:
     """Some referrals with the columns their details repeat."""
     chosen = sent.filter(pl.Series(world.draws(topic).random(sent.height) < share))
-    return chosen.select("f", "day", "REFERID", "when", *columns)
+    return chosen.select("r", "f", "day", "REFERID", "when")
 
 
 def _details(world: World, sent: pl.DataFrame) -> Tables:
@@ -85,7 +85,7 @@ def _details(world: World, sent: pl.DataFrame) -> Tables:
     found = _some(world, sent, "findings", 0.8)
     drug = _some(world, sent, "drugs on the way", 0.6)
     test = _some(world, sent, "tests on the way", 0.5)
-    work = _some(world, sent, "procedures on the way", 0.35, "r")
+    work = _some(world, sent, "procedures on the way", 0.35)
     taken = drugs()[rng.integers(0, 12, drug.height)]
     oxygen = np.round(rng.normal(96, 2.4, found.height).clip(70, 100), 0)
     blood = np.round(rng.normal(37, 5, test.height).clip(18, 58), 0)
@@ -102,7 +102,7 @@ def _details(world: World, sent: pl.DataFrame) -> Tables:
             DATETIME_INVEST=pl.col("when"), INVESTCODE=pl.lit("000201"), INVESTNAME=pl.lit("ความเข้มข้นของเลือด"),
             DATETIME_REPORT=pl.col("when") + pl.duration(minutes=25), INVESTVALUE=pl.Series(blood), INVESTRESULT=pl.lit("แนบผล"),
         ),
-        "PROCEDURE_REFER": work.drop("r").with_columns(
+        "PROCEDURE_REFER": work.with_columns(
             TIMESTART=pl.col("when"), TIMEFINISH=pl.col("when") + pl.duration(minutes=15), PROCEDURENAME=pl.lit("ทำแผล"),
             PROCEDCODE=pl.lit("9357"), PDESCRIPTION=pl.lit("ทำแผลก่อนส่งต่อ"), PROCEDRESULT=pl.lit("เรียบร้อย"),
         ),
