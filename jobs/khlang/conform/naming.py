@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from khlang.model.contract import contracts
 
@@ -38,7 +38,8 @@ def zip_name(name: str) -> ZipName | None:
     return ZipName(matched[1], sent_at) if matched and sent_at else None
 
 
-def file_of(name: str, known: Sequence[str] | None = None) -> str | None:
+@lru_cache(maxsize=1 << 14)
+def file_of(name: str) -> str | None:
     """A member's name -> the file of the standard: any case, any folder, perhaps `_<facility>_<time>` behind.
 
     The longest known name wins (drug_opd, never drug); None when the contract does not know it.
@@ -46,8 +47,7 @@ def file_of(name: str, known: Sequence[str] | None = None) -> str | None:
     stem, _, kind = name.rpartition("/")[2].upper().rpartition(".")
     if kind != "TXT" or not name.isascii():  # outside ASCII, capitals of other letters may look the same
         return None
-    starts = [file for file in known or tuple(contracts()) if stem.startswith(file)]
-    file = max(starts, key=len, default="")
+    file = max((file for file in contracts() if stem.startswith(file)), key=len, default="")
     tail = _MEMBER_TAIL.fullmatch(stem[len(file) :])
     proper = bool(file) and (stem == file or (tail is not None and _time(tail[1]) is not None))
     return file if proper else None

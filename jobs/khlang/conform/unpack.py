@@ -144,13 +144,11 @@ def _whole(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     return honest
 
 
-@dataclass(slots=True)
 class _Meter:
     """Bytes inflated so far against the limits; the ratio holds for a member and for the whole zip."""
 
-    limits: Limits
-    inflated: int = 0
-    compressed: int = 0
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.inflated, self.compressed = limits, 0, 0
 
     def check(self, count: int, info: zipfile.ZipInfo) -> None:
         """Raise _Bomb when `count` bytes of this member pass a limit."""

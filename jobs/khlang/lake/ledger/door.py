@@ -70,6 +70,9 @@ class Deliveries:
             for row in rows:
                 self._settle(session, row, wanted[row.receipt], first)
             session.flush()
+            members = [m for row in rows if row.state == "checked" for m in _members(wanted[row.receipt])]
+            if members:
+                session.execute(insert(MemberRow), members)
             return {row.receipt: _delivery(row) for row in rows}
 
     def _accepted(
@@ -96,7 +99,6 @@ class Deliveries:
         else:
             row.state = "checked"
             first[(row.hospcode, row.content)] = row
-            session.add_all(_member_rows(verdict))
 
     def known_contents(self, contents: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
         """Which of these (facility, content) are accepted already; only `settle` decides."""
@@ -187,17 +189,17 @@ def _retime(session: Session, first: DeliveryRow, again: DeliveryRow) -> None:
     session.add(change)
 
 
-def _member_rows(verdict: Judged) -> list[MemberRow]:
+def _members(verdict: Judged) -> list[dict[str, object]]:
     """The members of an accepted zip; what no contract knows is named by its place and counts no lines."""
     return [
-        MemberRow(
-            receipt=verdict.receipt,
-            position=entry.position,
-            name=entry.shown,
-            file=entry.file,
-            bytes=entry.bytes,
-            sha256=entry.sha256,
-            codes=[] if entry.file else ["file.unknown"],
-        )
+        {
+            "receipt": verdict.receipt,
+            "position": entry.position,
+            "name": entry.shown,
+            "file": entry.file,
+            "bytes": entry.bytes,
+            "sha256": entry.sha256,
+            "codes": [] if entry.file else ["file.unknown"],
+        }
         for entry in verdict.entries
     ]

@@ -1,0 +1,144 @@
+"""Zips that are offered to the door: files of this machine, or objects of the inbox."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from khlang.conform.unpack import Limits, Verdict, verify
+from khlang.errors import KhlangError, StoreError
+from khlang.lake.sealing import WINDOW, RangeReader, digest
+from khlang.lake.stores import boto
+from khlang.lake.vault import fetcher
+from khlang.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEPT_BYTES = 1 << 20
+"""Zips up to this size are held in memory from the look to the safe; larger ones are read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A zip somewhere: its name, when it came, who is known to have put it there, and how to read it.
+
+    `taken` is called when the zip is safe in landing: the inbox forgets its copy.
+    """
+
+    name: str
+    came_at: datetime
+    sender: str | None
+    open: Callable[[], BinaryIO] = field(repr=False)
+    taken: Callable[[], None] = field(default=lambda: None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An offer that was read to its end: size, SHA-256, verdict."""
+
+    offer: Offer
+    size: int
+    sha256: str
+    verdict: Verdict
+    kept: bytes | None = field(default=None, repr=False)
+
+    def open(self) -> BinaryIO:
+        """The zip once more."""
+        return self.offer.open() if self.kept is None else io.BytesIO(self.kept)
+
+
+def examine(offer: Offer, limits: Limits) -> Examined:
+    """Read a zip to its end and judge it."""
+    with offer.open() as source:
+        size = source.seek(0, io.SEEK_END)
+        source.seek(0)
+        if size <= KEPT_BYTES:
+            body = source.read()
+            found = hashlib.sha256(body).hexdigest()
+            return Examined(offer, len(body), found, verify(io.BytesIO(body), offer.name, limits), body)
+        summed, size = digest(source)
+        return Examined(offer, size, summed, verify(source, offer.name, limits))
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def from_files(paths: Iterable[Path]) -> list[Offer]:
+    """Files of this machine, in the order given. Raises KhlangError zip.missing before anything is taken."""
+    offers = []
+    for path in paths:
+        if not path.is_file():
+            raise KhlangError("zip.missing", "there is no such file", "ไม่พบไฟล์นี้", path.name, "check the path")
+        offers.append(Offer(path.name, datetime.now(UTC), None, partial(_open, path)))
+    return offers
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What the inbox held at one listing: zips oldest first, then by key; how many other things lie there."""
+
+    offers: tuple[Offer, ...]
+    others: int
+
+
+def from_inbox(settings: Settings) -> Inbox:
+    """List the inbox. What is not called .zip is left alone: an upload's temporary name, or no delivery.
+
+    The first folder is the facility whose credential may write it; an operator may use any other folder.
+    """
+    client, bucket = boto(settings, "landing"), settings.bucket("inbox")
+    try:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        listed = [entry for page in pages for entry in page.get("Contents", [])]
+    except (BotoCoreError, ClientError):
+        raise StoreError("store.read", "the inbox could not be listed", next_step="khlang status") from None
+    zips = [entry for entry in listed if entry["Key"].lower().endswith(".zip")]
+    zips.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
+    lying = [_Lying(client, bucket, entry["Key"], entry["ETag"], entry["Size"]) for entry in zips]
+    came = [entry["LastModified"] for entry in zips]
+    return Inbox(tuple(map(_Lying.offer, lying, came)), len(listed) - len(zips))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """One object of the inbox at one content: a changed one is another offer, at the next listing."""
+
+    client: S3Client
+    bucket: str
+    key: str = field(repr=False)
+    etag: str
+    size: int
+
+    def offer(self, came_at: datetime) -> Offer:
+        """The object as an offer."""
+        folder, _, name = self.key.rpartition("/")
+        first = folder.partition("/")[0]
+        sender = first if len(first) == 5 and first.isascii() and first.isdigit() else None
+        return Offer(name, came_at, sender, self.open, self.remove)
+
+    def open(self) -> BinaryIO:
+        """A seekable reader; raises StoreError store.changed when the content is no longer the listed one."""
+        fetch = fetcher(self.client, self.bucket, self.key, self.etag)
+
+        def window(number: int) -> bytes:
+            start = number * WINDOW
+            return fetch(start, min(WINDOW, self.size - start))
+
+        return io.BufferedReader(RangeReader(self.size, WINDOW, window))  # type: ignore[return-value]
+
+    def remove(self) -> None:
+        """Take the object out of the inbox unless another content stands there by now."""
+        # It is safe in landing: what can not be removed now is found to be a duplicate at the next listing.
+        with suppress(BotoCoreError, ClientError):
+            self.client.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)
