@@ -22,9 +22,21 @@ def _frame(file: str, members: Sequence[Member]) -> pl.DataFrame | None:
         sheet = read_sheet(member, contracts()[file])
         if not isinstance(sheet, Unread):
             rows = parse([sheet]).frame
-            facility = pl.col("HOSPCODE").fill_null(member.hospcode)
-            frames.append(rows.with_columns(facility) if "HOSPCODE" in rows.columns else rows)
+            frames.append(
+                rows.with_columns(_facility(member) if "HOSPCODE" in rows.columns else _own(member))
+            )
     return pl.concat(frames, how="diagonal") if frames else None
+
+
+def _own(member: Member) -> pl.Expr:
+    """The delivering facility."""
+    return pl.lit(member.hospcode).alias("HOSPCODE")
+
+
+def _facility(member: Member) -> pl.Expr:
+    """HOSPCODE as a row of bronze has it: lost zeros put back, the delivering facility where it is blank."""
+    text = pl.col("HOSPCODE").str.strip_chars().replace("", None)
+    return pl.coalesce(text.str.zfill(5), _own(member)).alias("HOSPCODE")
 
 
 def names_of(members: Mapping[str, Sequence[Member]]) -> Names:

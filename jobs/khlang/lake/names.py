@@ -6,11 +6,11 @@ import io
 import struct
 from collections.abc import Iterable
 
-import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
+from khlang.conform import people
 from khlang.conform.member import Member
-from khlang.conform.parse import Sheet, parse, read_sheet
+from khlang.conform.people import TELLING
 from khlang.conform.text.names import Names
 from khlang.conform.unpack import Entry, Unpacked
 from khlang.errors import StoreError
@@ -19,42 +19,20 @@ from khlang.lake.ledger import Delivery
 from khlang.lake.sealing import new_key, open_key, seal, unseal
 from khlang.lake.stores import boto
 from khlang.lake.vault import fetcher
-from khlang.model.contract import contracts
 from khlang.settings import Settings
 
 _HEAD = struct.Struct(">IH")  # version of the name-book key, length of the wrapped data key
-_FILES = ("PERSON", "HOME", "PROVIDER")
 
 
 def names_of(unpacked: Unpacked, entries: Iterable[Entry], delivery: Delivery) -> Names:
     """Names in an accepted zip: its PERSON, HOME and PROVIDER members, read as conform reads them."""
-    found = list(entries)
-    frames = {file: _frame(unpacked, [e for e in found if e.file == file], file, delivery) for file in _FILES}
-    return Names.from_frames(frames["PERSON"], frames["HOME"], frames["PROVIDER"])
-
-
-def _frame(unpacked: Unpacked, entries: list[Entry], file: str, delivery: Delivery) -> pl.DataFrame | None:
-    """Text columns of one file; refused rows are in it too, their names must be scrubbed like any other."""
-    if delivery.hospcode is None or delivery.name_time is None:
-        return None
-    place = (delivery.hospcode, delivery.name_time, delivery.arrival)
-    frames = []
+    told: dict[str, list[Member]] = {file: [] for file in TELLING}
     for entry in entries:
-        member = Member(delivery.receipt, entry.position, *place, unpacked.body(entry.position))
-        sheet = read_sheet(member, contracts()[file])
-        if isinstance(sheet, Sheet):
-            frames.append(parse([sheet]).frame.with_columns(_facility(sheet, delivery.hospcode)))
-    return pl.concat(frames, how="diagonal") if frames else None
-
-
-def _facility(sheet: Sheet, hospcode: str) -> pl.Expr:
-    """HOSPCODE as conform reads it: lost zeros put back, the delivering facility where it is blank."""
-    if "HOSPCODE" not in sheet.fields:
-        return pl.lit(hospcode).alias("HOSPCODE")
-    text = pl.col("HOSPCODE").str.strip_chars().str.zfill(5)
-    return (
-        pl.when(text.is_null() | (text == "00000")).then(pl.lit(hospcode)).otherwise(text).alias("HOSPCODE")
-    )
+        if entry.file in told and delivery.hospcode is not None and delivery.name_time is not None:
+            place = (delivery.hospcode, delivery.name_time, delivery.arrival)
+            body = unpacked.body(entry.position)
+            told[entry.file].append(Member(delivery.receipt, entry.position, *place, body))
+    return people.names_of(told)
 
 
 def _context(hospcode: str, receipt: str) -> str:

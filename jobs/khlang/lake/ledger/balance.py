@@ -33,7 +33,7 @@ def _lines(
 
 
 def check_bronze(session: Session, batch: str, counts: Counts) -> None:
-    """Every member was read and balances; a table's `rows` are its delivered lines less skipped members.
+    """Every member was read and balances; a table's count `rows` is its delivered lines less skipped members.
 
     Raises BalanceError naming receipt and position.
     """
@@ -46,10 +46,10 @@ def check_bronze(session: Session, batch: str, counts: Counts) -> None:
         raise BalanceError("balance.member", words, place=f"{wrong.receipt}, member {wrong.position}")
     skipped: ColumnElement[bool] = literal("file.header") == any_(MemberRow.codes)
     expected = _lines(session, "bronze", MemberRow.delivered, _members_of(batch), ~skipped)
-    for table, told in counts.items():
-        if "rows" in told and told["rows"] != expected.get(table, 0):
-            words = f"{told['rows']} rows were written for {expected.get(table, 0)} lines"
-            raise BalanceError("balance.rows", words, place=table)
+    for table in sorted(expected.keys() | counts.keys()):
+        rows, lines = int(counts.get(table, {}).get("rows", 0)), expected.get(table, 0)
+        if rows != lines:
+            raise BalanceError("balance.rows", f"{rows} rows were written for {lines} lines", place=table)
 
 
 def check_silver(session: Session, batch: str, counts: Counts) -> None:
