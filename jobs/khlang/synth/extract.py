@@ -104,7 +104,7 @@ def deliveries(world: World, tables: Tables) -> Iterator[Delivery]:
 
 def _members(world: World, contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> Iterator[tuple[Zip, Member]]:
     """The members of one file in every zip of the cluster: lines are made for all at once, then cut."""
-    frame = damaged(world, contract, _encodable(contract, frame, zips)).sort("f", "send", maintain_order=True)
+    frame = damaged(world, contract, frame).sort("f", "send", maintain_order=True)
     bounds = frame.group_by("f", "send", maintain_order=True).agg(
         rows=pl.len(), breaks=(pl.col("form") == "break").sum(),
         refused=pl.col("fault").is_in(list(REFUSING)).sum(), repeated=(pl.col("fault") == "row.repeated").sum(),
@@ -151,12 +151,15 @@ def _faults(form: str, truths: list[tuple[str, str, str, int | None, int]]) -> l
     return found
 
 
-def _encodable(contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> pl.DataFrame:
+def encodable(world: World, contract: Contract, frame: pl.DataFrame) -> pl.DataFrame:
     """Take row.encoding off members that are not plain UTF-8: there the whole member would be at fault."""
-    odd = [place for place, sender in zips.items() if sender.form_in(contract.file) in ENCODINGS]
-    where = pl.any_horizontal(pl.lit(False), *((pl.col("f") == f) & (pl.col("send") == send) for f, send in odd))
-    off = where & (pl.col("fault") == "row.encoding")
-    return frame.with_columns(pl.when(off).then(pl.lit("")).otherwise(name).alias(name) for name in ("fault", "form")) if odd else frame
+    form = next((form for form, file in FORM_FILES.items() if file == contract.file and form in ENCODINGS), None)
+    if form is None:
+        return frame
+    turn = world.facilities["number"].gather(frame["f"]) * world.plan.months + frame["send"] // 2
+    turns = [number for number in turn.unique().to_list() if form_of(world.plan.faults, number) == form]
+    off = turn.is_in(turns) & (frame["fault"] == "row.encoding")
+    return frame.with_columns(frame[name].set(off, "") for name in ("fault", "form"))
 
 
 def _lines(contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> pl.Series:
@@ -195,6 +198,6 @@ def _extra(sender: Sender, present: set[str]) -> list[Member]:
         return [Member(name, "", "unknown", content, faults=[(None, "", "file.unknown", "")])]
     absent = [file for file in contracts() if file not in present]
     if sender.form == "empty" and absent:
-        name = habit.member(absent[0], sender.sent)
-        return [Member(name, absent[0], "empty", b"", faults=[(None, "", "file.empty", "zero bytes")])]
+        name = habit.member(absent[-1], sender.sent)
+        return [Member(name, absent[-1], "empty", b"", faults=[(None, "", "file.empty", "zero bytes")])]
     return []

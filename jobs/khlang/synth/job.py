@@ -10,7 +10,7 @@ import polars as pl
 from khlang.model.contract import contracts
 from khlang.synth import world as worlds
 from khlang.synth.cluster import invented
-from khlang.synth.extract import deliveries
+from khlang.synth.extract import deliveries, encodable
 from khlang.synth.facilities import COLUMNS, facilities
 from khlang.synth.habits import Habit
 from khlang.synth.notes import Noted
@@ -60,7 +60,7 @@ def _sent(world: World, tables: Tables, odd: dict[tuple[str, int], str]) -> Tabl
     for file, contract in contracts().items():
         right = clean(_in_layout(world, contract.file, tables[file]))
         second = right.join(again, on=["f", "month"], how="semi").with_columns(send=pl.col("month") * 2 + 1)
-        first = planted(world, contract, right).with_columns(send=pl.col("month") * 2)
+        first = encodable(world, contract, planted(world, contract, right).with_columns(send=pl.col("month") * 2))
         stays = first.join(again, on=["f", "month"], how="semi").filter(pl.col("fault") == "parent.missing")
         first = first.with_columns(fault=pl.col("fault")) if stays.is_empty() else first.join(
             stays.select("f", "month", "at", "fault", *contract.key), on=["f", "month", "at", "fault", *contract.key], how="anti"
