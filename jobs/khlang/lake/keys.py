@@ -171,7 +171,7 @@ class KeyStore:
         source = _source(settings)
         return cls(source, source.read())
 
-    def keys(self) -> tuple[Key, ...]:
+    def listed(self) -> tuple[Key, ...]:
         """All keys by purpose and version (to list ids and ages)."""
         return tuple(self._keys[place] for place in sorted(self._keys))
 
@@ -199,7 +199,7 @@ class KeyStore:
         """A new version of a purpose's key (or the first of a new audience), stored before it is used."""
         version = max(self.versions(purpose), default=0) + 1
         key = _new(purpose, version, clock())
-        self._source.write([*self.keys(), key])
+        self._source.write([*self.listed(), key])
         self._keys[(purpose, version)] = key
         return key
 

@@ -1,0 +1,183 @@
+"""khlang deliver, receipt, withdraw, facilities: the front door and the registry behind it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from khlang.lake.ledger import DeliveredMember, Delivery
+    from khlang.model.receipt import MemberReceipt
+    from khlang.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for machines")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of the door."""
+    app.command("deliver")(deliver)
+    app.command("receipt")(receipt)
+    app.command("withdraw")(withdraw)
+    registry = typer.Typer(help="The registry of facilities: who may deliver.", no_args_is_help=True)
+    registry.command("load")(load_facilities)
+    registry.command("list")(list_facilities)
+    app.add_typer(registry, name="facilities")
+
+
+def deliver(
+    zips: Annotated[list[Path], typer.Argument(help="zips, or folders with zips in them")],
+    as_json: Json = False,
+) -> None:
+    """Verify zips, store them in landing, record them; prints the receipt numbers. Exit 5: one was refused."""
+    from khlang.landing.deliver import deliver_all
+    from khlang.settings import load
+
+    paths = [found for path in zips for found in (sorted(path.rglob("*.zip")) if path.is_dir() else [path])]
+    with _progress(len(paths), quiet=as_json) as advance:
+        taken = deliver_all(load(), paths, advance)
+    if as_json:
+        for delivery in taken:
+            typer.echo(json.dumps(_as_json(delivery), ensure_ascii=False))
+    else:
+        _show_receipts(taken)
+    if any(delivery.state == "rejected" for delivery in taken):
+        raise typer.Exit(5)
+
+
+def receipt(
+    number: Annotated[str, typer.Argument(help="the number that `khlang deliver` printed")],
+    lang: Annotated[str, typer.Option(help="th, en or th,en")] = "th,en",
+    as_json: Json = False,
+) -> None:
+    """What happened to a delivery: state, files, lines, and every fault with its line and column."""
+    from khlang.commands.receipt_form import Heading, screen, show
+    from khlang.lake.ledger import Ledger
+    from khlang.settings import load
+
+    langs: Any = [one.strip() for one in lang.split(",") if one.strip()]
+    if not langs or set(langs) - {"th", "en"}:
+        raise typer.BadParameter("th, en or th,en", param_hint="--lang")
+    settings = load()
+    with Ledger.open(settings) as ledger:
+        delivery = ledger.delivery(number)
+        members = ledger.members([number])
+        names = {facility.hospcode: facility.name for facility in ledger.facilities()}
+    told = _receipt(settings, delivery, members)
+    if as_json:
+        typer.echo(json.dumps(told.as_json(), ensure_ascii=False))
+        return
+    heading = Heading(delivery.receipt, names.get(delivery.hospcode or "", ""), delivery.arrived_at)
+    show(screen(), told, heading, langs)
+
+
+def withdraw(
+    number: Annotated[str, typer.Argument(help="receipt number of the delivery")],
+    cause: Annotated[str, typer.Option(help="why, for the audit; no patient's particulars")],
+) -> None:
+    """Take a wrong delivery back: with the next curate, earlier versions of its rows are current again."""
+    from khlang.lake.ledger import Ledger
+    from khlang.settings import load
+
+    with Ledger.open(load()) as ledger:
+        delivery = ledger.withdraw(number, cause)
+        ledger.audit(getpass.getuser(), "withdraw", number)
+    typer.echo(f"{delivery.receipt}: {delivery.state}; khlang run silver / ยกเลิกแล้ว")
+
+
+def load_facilities(
+    file: Annotated[Path, typer.Argument(help="CSV: hospcode, hospcode9, name, level, hostype, ...")],
+) -> None:
+    """Take over a registry: new and changed facilities are in force from now on, none is removed."""
+    from khlang.lake.ledger import Ledger
+    from khlang.model.facility import facilities
+    from khlang.settings import load
+
+    found = facilities(file.read_text("utf-8"))
+    with Ledger.open(load()) as ledger:
+        loaded = ledger.load_facilities(found)
+        ledger.audit(getpass.getuser(), "facilities", f"{loaded.added} added, {loaded.changed} changed")
+    typer.echo(f"{loaded.added} added, {loaded.changed} changed, {loaded.unchanged} unchanged")
+
+
+def list_facilities(as_json: Json = False) -> None:
+    """Facilities in force."""
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from khlang.commands.receipt_form import screen
+    from khlang.lake.ledger import Ledger
+    from khlang.settings import load
+
+    with Ledger.open(load()) as ledger:
+        found = [asdict(facility) for facility in ledger.facilities()]
+    if as_json:
+        for row in found:
+            typer.echo(json.dumps(row, ensure_ascii=False))
+        return
+    table = Table(*(found[0] if found else ["hospcode"]))
+    for row in found:
+        table.add_row(*map(str, row.values()))
+    screen().print(table)
+
+
+def _receipt(settings: Settings, delivery: Delivery, members: tuple[DeliveredMember, ...]) -> Any:
+    """The ledger's counts and bronze's row faults as one receipt."""
+    from khlang.bronze.read import faults_of
+    from khlang.model.receipt import LineFault, MemberReceipt, Receipt
+    from khlang.silver.read import CODE, orphans_of
+
+    orphans = orphans_of(settings, delivery.receipt) if delivery.state == "current" else []
+    faults = faults_of(settings, delivery.receipt) if delivery.state in ("loaded", "current") else {}
+
+    def told(member: DeliveredMember) -> MemberReceipt:
+        lines = [LineFault(fault.line, fault.column, fault.code) for fault in faults.get(member.position, ())]
+        lines += [LineFault(o.line, o.column, CODE) for o in orphans if o.position == member.position]
+        counts = (member.delivered, member.accepted, member.refused)
+        return MemberReceipt(member.name, member.file, member.codes, *counts, tuple(lines))
+
+    return Receipt(delivery.name, delivery.hospcode, delivery.state, delivery.code, tuple(map(told, members)))
+
+
+def _as_json(delivery: Delivery) -> dict[str, str | None]:
+    """What `deliver --json` says of a zip."""
+    return {
+        "receipt": delivery.receipt,
+        "zip": delivery.name,
+        "facility": delivery.hospcode,
+        "state": delivery.state,
+        "code": delivery.code,
+        "duplicate_of": delivery.duplicate_of,
+    }
+
+
+def _show_receipts(taken: list[Delivery]) -> None:
+    """The table of receipt numbers."""
+    from rich.table import Column, Table
+
+    from khlang.commands.receipt_form import screen
+
+    heads = ("เลขที่ / receipt", "zip", "สถานะ / state", "รหัส / code")
+    table = Table(*(Column(head, no_wrap=True) for head in heads))
+    for delivery in taken:
+        told = f"= {delivery.duplicate_of}" if delivery.duplicate_of else delivery.code or ""
+        table.add_row(delivery.receipt, delivery.name, delivery.state, told)
+    screen().print(table)
+
+
+@contextmanager
+def _progress(total: int, quiet: bool) -> Iterator[Callable[[Delivery], None]]:
+    """A bar while zips are taken, on the error stream."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("deliver", total=total)
+        yield lambda _: bar.advance(task)

@@ -1,0 +1,139 @@
+"""A receipt for people: what happened to a delivery, in Thai, English or both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from khlang.model.faults import Fault, catalogue
+from khlang.model.receipt import MemberReceipt, Receipt
+
+Lang = Literal["th", "en"]
+BANGKOK = timezone(timedelta(hours=7), "ICT")
+LINES_SHOWN = 5
+
+STATES: dict[str, dict[Lang, str]] = {
+    "received": {"en": "Received, not checked yet", "th": "รับไฟล์แล้ว ยังไม่ได้ตรวจ"},
+    "checked": {"en": "Accepted, waiting to be loaded", "th": "ตรวจผ่าน รอนำเข้า"},
+    "loaded": {"en": "Loaded, not yet in the current state", "th": "นำเข้าแล้ว รอปรับข้อมูลปัจจุบัน"},
+    "current": {"en": "Loaded and current", "th": "นำเข้าแล้วและเป็นข้อมูลปัจจุบัน"},
+    "rejected": {"en": "Rejected: nothing was loaded", "th": "ไม่รับ: ไม่มีการนำเข้า"},
+    "duplicate": {"en": "Sent before: nothing is loaded twice", "th": "เคยส่งแล้ว ไม่นำเข้าซ้ำ"},
+    "withdrawn": {"en": "Withdrawn", "th": "ยกเลิกการส่ง"},
+}
+"""State of a delivery -> its words."""
+
+WORDS: dict[str, dict[Lang, str]] = {
+    "receipt": {"en": "Receipt", "th": "ใบรับเลขที่"},
+    "zip": {"en": "Zip", "th": "ไฟล์"},
+    "facility": {"en": "Facility", "th": "หน่วยบริการ"},
+    "arrived": {"en": "Arrived", "th": "มาถึงเมื่อ"},
+    "state": {"en": "State", "th": "สถานะ"},
+    "file": {"en": "File", "th": "แฟ้ม"},
+    "delivered": {"en": "Lines", "th": "จำนวนแถว"},
+    "accepted": {"en": "Accepted", "th": "รับ"},
+    "refused": {"en": "Refused", "th": "ไม่รับ"},
+    "notes": {"en": "Notes", "th": "หมายเหตุ"},
+    "what": {"en": "What was found", "th": "สิ่งที่พบ"},
+    "times": {"en": "Times", "th": "ครั้ง"},
+    "where": {"en": "Column and first lines", "th": "คอลัมน์และแถวแรก ๆ"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a receipt: its number, the facility's name, the time of arrival."""
+
+    number: str
+    facility_name: str
+    arrived_at: datetime
+
+
+def screen() -> Console:
+    """The terminal; where the output goes to a file, wide enough for a receipt number not to be cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 120))
+
+
+def say(words: dict[Lang, str], langs: Sequence[Lang]) -> str:
+    """A word in the languages asked for."""
+    return " / ".join(words[lang] for lang in langs)
+
+
+def sentence(fault: Fault, langs: Sequence[Lang]) -> str:
+    """What is wrong and what to do, a line for each language."""
+    told: dict[Lang, str] = {"en": f"{fault.en} {fault.fix_en}", "th": f"{fault.th} {fault.fix_th}"}
+    return "\n".join(told[lang] for lang in langs)
+
+
+def show(console: Console, receipt: Receipt, heading: Heading, langs: Sequence[Lang]) -> None:
+    """Print a receipt."""
+    named = f"{receipt.facility or '-'} {heading.facility_name}".strip()
+    lines = {
+        "receipt": heading.number,
+        "zip": receipt.zip,
+        "facility": named,
+        "arrived": f"{heading.arrived_at.astimezone(BANGKOK):%Y-%m-%d %H:%M:%S %Z}",
+        "state": say(STATES[receipt.state], langs),
+    }
+    for word, value in lines.items():
+        console.print(Text(f"{say(WORDS[word], langs)}: {value}"))
+    if receipt.code is not None:
+        console.print(Text(f"{receipt.code}\n{sentence(catalogue()[receipt.code], langs)}"))
+    if receipt.members:
+        console.print(_members(receipt.members, langs))
+    if found := _found(receipt.members):
+        console.print(_faults(found, langs))
+
+
+def _members(members: Sequence[MemberReceipt], langs: Sequence[Lang]) -> Table:
+    """One row per file of the zip."""
+    table = Table(
+        *(say(WORDS[word], langs) for word in ("file", "delivered", "accepted", "refused", "notes"))
+    )
+    for member in members:
+        counts = (member.delivered, member.accepted, member.refused)
+        told = ["" if count is None else f"{count:,}" for count in counts]
+        table.add_row(Text(member.member), *told, ", ".join(member.codes))
+    return table
+
+
+def _found(members: Sequence[MemberReceipt]) -> dict[str, list[tuple[str, str | None, int]]]:
+    """Code -> (member, column, line) of every place, in the catalogue's order of codes."""
+    places: dict[str, list[tuple[str, str | None, int]]] = defaultdict(list)
+    for member in members:
+        for code in member.codes:
+            places[code].append((member.member, None, 0))
+        for fault in member.faults:
+            places[fault.code].append((member.member, fault.column, fault.line))
+    return {code: places[code] for code in catalogue() if code in places}
+
+
+def _faults(found: dict[str, list[tuple[str, str | None, int]]], langs: Sequence[Lang]) -> Table:
+    """One row per code: the sentence, how often, and where it begins."""
+    table = Table(*(say(WORDS[word], langs) for word in ("what", "times", "where")), show_lines=True)
+    for code, places in found.items():
+        where: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+        for member, column, line in places:
+            where[(member, column)].append(line)
+        told = f"{code}\n{sentence(catalogue()[code], langs)}"
+        table.add_row(
+            Text(told), f"{len(places):,}", Text("\n".join(_place(*item) for item in where.items()))
+        )
+    return table
+
+
+def _place(at: tuple[str, str | None], lines: Sequence[int]) -> str:
+    """`PERSON.txt CID: 3, 8, 12 (+40)`; a whole file has no lines."""
+    numbered = sorted(line for line in lines if line)
+    more = f" (+{len(numbered) - LINES_SHOWN})" if len(numbered) > LINES_SHOWN else ""
+    named = " ".join(part for part in at if part)
+    first = ", ".join(map(str, numbered[:LINES_SHOWN]))
+    return f"{named}: {first}{more}" if numbered else named
