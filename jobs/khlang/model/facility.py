@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tomllib
 from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
 
 from khlang.errors import CatalogError
 from khlang.model.codes import codes_of
@@ -26,25 +29,34 @@ class Facility:
     tambon: str
 
 
-_FORMS = {
-    "hospcode": r"[0-9]{5}",
-    "hospcode9": r"([A-Z]{2}[0-9]{7}|[0-9]{9})?",
-    "name": r".+",
-    "level": r"[A-Z0-9]{1,3}",
-    "hostype": r"[0-9]{2}",
-    "province": r"[0-9]{2}",
-    "health_region": r"[0-9]{1,2}",
-    "ampur": r"[0-9]{2}",
-    "tambon": r"[0-9]{2}",
-}
-"""Column -> form of its value. A registry made by a spreadsheet loses zeros: 1 is not 01, and is refused."""
+@dataclass(frozen=True, slots=True)
+class FormColumn:
+    """One column of the registry's form: its name, the form of its values, what it means."""
+
+    name: str
+    form: str
+    en: str
+    th: str
+
+
+@cache
+def form() -> tuple[FormColumn, ...]:
+    """The registry's columns in order, as declared in catalog/facilities/form.toml."""
+    declared = tomllib.loads((files("khlang.catalog") / "facilities" / "form.toml").read_text("utf-8"))
+    columns = tuple(FormColumn(**column) for column in declared["columns"])
+    if [column.name for column in columns] != [field.name for field in fields(Facility)]:
+        raise CatalogError(
+            "facilities.form", "the form's columns are not those of a facility", place="form.toml"
+        )
+    return columns
 
 
 def facilities(text: str) -> tuple[Facility, ...]:
     """CSV text -> facilities; raises CatalogError naming the line and the column, never half a registry."""
     rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    if tuple(rows.fieldnames or ()) != tuple(_FORMS):
-        raise CatalogError("facilities.header", f"the columns must be {', '.join(_FORMS)}", place="line 1")
+    names = tuple(column.name for column in form())
+    if tuple(rows.fieldnames or ()) != names:
+        raise CatalogError("facilities.header", f"the columns must be {', '.join(names)}", place="line 1")
     found: dict[str, Facility] = {}
     for line, row in enumerate(rows, 2):
         facility = _facility(row, line)
@@ -57,12 +69,12 @@ def facilities(text: str) -> tuple[Facility, ...]:
 
 
 def _facility(row: dict[str, str | None], line: int) -> Facility:
-    """One row -> Facility."""
-    for column, form in _FORMS.items():
-        if re.fullmatch(form, row.get(column) or "", re.ASCII if column != "name" else 0) is None:
-            place = f"line {line}, column {column}"
-            raise CatalogError("facilities.value", f"{column} is not of the form {form}", place=place)
+    """One row -> Facility. A registry made by a spreadsheet loses zeros: 1 is not 01, and is refused."""
+    for column in form():
+        if re.fullmatch(column.form, row.get(column.name) or "") is None:
+            place = f"line {line}, column {column.name}"
+            raise CatalogError("facilities.value", f"not of the form {column.form}", place=place)
     if row["province"] not in codes_of("provinces"):
         raise CatalogError("facilities.province", "no such province", place=f"line {line}, column province")
-    texts = {field.name: str(row[field.name]) for field in fields(Facility)}
+    texts = {column.name: str(row[column.name]) for column in form()}
     return Facility(**{**texts, "health_region": int(texts["health_region"])})  # type: ignore[arg-type]
