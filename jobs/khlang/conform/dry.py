@@ -47,7 +47,7 @@ def _members(source: BinaryIO, verdict: Verdict, limits: Limits) -> dict[str, li
         for entry in verdict.entries:
             if entry.file is not None:
                 body = unpacked.body(entry.position)
-                found[entry.file].append(Member("check", entry.position, named.hospcode, named., 1, body))
+                found[entry.file].append(Member("check", entry.position, named.hospcode, named.sent_at, 1, body))
     return found
 
 
