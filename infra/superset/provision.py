@@ -6,13 +6,18 @@ import hashlib
 import json
 import os
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ASSETS = HERE / "assets"
+INDICATORS = HERE.parents[1] / "jobs" / "khlang" / "catalog" / "indicators"
 DATABASE_FILE = "databases/khlang.yaml"
+GOALS_LINE = "-- the catalog's targets: provision.py replaces this line"
+FIRST = "dm_control"
+"""The indicator that the page shows first."""
 PLANNER = "Planner"
 ALLOWED = {
     "can_csv on Superset", "can_dashboard on Superset", "can_dashboard_permalink on Superset",
@@ -58,7 +63,7 @@ def digest(secrets: dict[str, str]) -> str:
     """One hash of all that provisioning depends on; equal means that nothing is to be done."""
     parts = [version("apache-superset"), database_uri(), json.dumps(secrets, sort_keys=True)]
     files = [path for path in sorted(HERE.rglob("*")) if path.suffix in (".yaml", ".py")]
-    parts += [path.read_text(encoding="utf-8") for path in files]
+    parts += [goals(), *(path.read_text(encoding="utf-8") for path in files)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -67,6 +72,24 @@ def database_uri() -> str:
     port = int(os.environ.get("KHLANG_BASE_PORT", "18700")) + 20
     here = f"postgresql+psycopg2://planner:XXXXXXXXXX@127.0.0.1:{port}/khlang"
     return os.environ.get("KHLANG_SERVING_URL", here)
+
+
+def goals() -> str:
+    """SQL rows (indicator, place in lists, unit, direction, target) of every indicator of the catalog."""
+    every = [tomllib.loads(path.read_text(encoding="utf-8")) for path in INDICATORS.glob("*.toml")]
+    if not every:
+        raise SystemExit(f"dashboards: no indicator in {INDICATORS}")
+    every.sort(key=lambda one: (one["id"] != FIRST, "target" not in one, one["id"]))
+    return "VALUES " + ", ".join(goal(place, one) for place, one in enumerate(every, start=1))
+
+
+def goal(place: int, indicator: dict[str, Any]) -> str:
+    """One SQL row: events per person are a ratio, events alone a count, everything else a share."""
+    target = indicator.get("target", {})
+    unit = {"month": "count"}.get(indicator["period"], "percent")
+    unit = "ratio" if indicator["counting"] == "distinct" else unit
+    direction = f"'{target['direction']}'" if target else "NULL"
+    return f"('{indicator['id']}', {place}, '{unit}', {direction}, {float(target['value']) if target else 'NULL::float'})"
 
 
 def provision(secrets: dict[str, str]) -> None:
@@ -93,10 +116,20 @@ def import_assets(password: str) -> None:
     contents = {
         p.relative_to(ASSETS).as_posix(): p.read_text(encoding="utf-8") for p in ASSETS.rglob("*.yaml")
     }
-    lines = contents[DATABASE_FILE].splitlines()
-    kept = [line for line in lines if not line.startswith("sqlalchemy_uri:")]
-    contents[DATABASE_FILE] = "\n".join([*kept, f"sqlalchemy_uri: {json.dumps(database_uri())}"])
+    contents = {name: completed(text) for name, text in contents.items()}
     ImportAssetsCommand(contents, passwords={DATABASE_FILE: password}).run()
+
+
+def completed(text: str) -> str:
+    """An asset's text with what only this installation knows: the address, and the catalog's targets."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith("sqlalchemy_uri:"):
+            line = f"sqlalchemy_uri: {json.dumps(database_uri())}"
+        elif line.endswith(GOALS_LINE):
+            line = line[: len(line) - len(line.lstrip())] + goals()
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def grant_planner() -> None:
