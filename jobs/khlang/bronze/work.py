@@ -24,7 +24,7 @@ from khlang.model.policy import policy
 from khlang.settings import Settings, load
 
 
-def _read(settings: Settings, members: list[list[Any]]) -> dict[str, list[Member]]:
+def read_members(settings: Settings, members: list[list[Any]]) -> dict[str, list[Member]]:
     """File of the standard -> its members with their bytes; each zip is opened once."""
     found: dict[str, list[Member]] = defaultdict(list)
     by_zip: dict[str, list[list[Any]]] = defaultdict(list)
@@ -52,7 +52,7 @@ def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     invisible and are swept later.
     """
     settings = load()
-    bodies = _read(settings, task["members"])
+    bodies = read_members(settings, task["members"])
     facilities = sorted({member[3] for member in task["members"]})
     names = Names.merge([book(settings, hospcode) for hospcode in facilities])
     keys = KeyStore.open(settings).pseudonymiser("lake")

@@ -68,7 +68,7 @@ def receipt(
         delivery = ledger.delivery(number)
         members = ledger.members([number])
         names = {facility.hospcode: facility.name for facility in ledger.facilities()}
-    told = _receipt(settings, delivery, members)
+    told = receipt_of(settings, delivery, members)
     if as_json:
         typer.echo(json.dumps(told.as_json(), ensure_ascii=False))
         return
@@ -127,7 +127,7 @@ def list_facilities(as_json: Json = False) -> None:
     screen().print(table)
 
 
-def _receipt(settings: Settings, delivery: Delivery, members: tuple[DeliveredMember, ...]) -> Any:
+def receipt_of(settings: Settings, delivery: Delivery, members: tuple[DeliveredMember, ...]) -> Any:
     """The ledger's counts and bronze's row faults as one receipt."""
     from khlang.bronze.read import faults_of
     from khlang.model.receipt import LineFault, MemberReceipt, Receipt

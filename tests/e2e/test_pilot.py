@@ -1,0 +1,113 @@
+"""The pilot pack through the real chain equals its truth, to the row, the fault and the unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import duckdb
+import polars as pl
+import pytest
+from lakes import Lake
+from pilot import compare, journey, truth
+from pilot.compare import Compared
+from pilot.journey import Journey
+
+from khlang.lake import tables
+from khlang.lake.stores import storage_options
+from khlang.settings import Settings
+
+pytestmark = pytest.mark.stack
+
+COMPARISONS: list[Callable[[Settings], Compared]] = [
+    compare.current_rows, compare.orphans, compare.column_figures, compare.indicators,
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def travelled(stores: Lake) -> Journey:
+    """The pilot, loaded, curated, published."""
+    assert truth.found(), f"the pilot extracts are not at {truth.FOLDER}: set KHLANG_PILOT"
+    done = journey.travel(stores)
+    journey.print_table("pilot: seconds per step", [], done.seconds)
+    return done
+
+
+@pytest.fixture(scope="module")
+def told(travelled: Journey) -> dict[str, dict[str, object]]:
+    """Receipt -> what the lake says of it."""
+    return travelled.receipts()
+
+
+def _holds(compared: Compared) -> None:
+    print(f"\n  {compared.line()}")
+    assert compared.compared, "nothing was compared"
+    assert not compared.wrong, "\n".join(compared.wrong[:20])
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda c: c.__name__)
+def test_the_lake_equals_the_truth(travelled: Journey, comparison: Callable[[Settings], Compared]) -> None:
+    _holds(comparison(travelled.lake.settings))
+
+
+@pytest.mark.parametrize(
+    "comparison", [compare.verdicts, compare.member_lines, compare.found_faults], ids=lambda c: c.__name__
+)
+def test_receipts_equal_the_truth(
+    travelled: Journey, told: dict[str, dict[str, object]], comparison: Callable[..., Compared]
+) -> None:
+    _holds(comparison(travelled.places, told))
+
+
+def test_bronze_has_every_delivered_row_once(travelled: Journey) -> None:
+    expected: dict[tuple[str, str], int] = {}
+    for row in truth.rows("files"):
+        lines = int(row["lines_without_header"])
+        if lines:
+            expected[row["zip"], row["table"]] = expected.get((row["zip"], row["table"]), 0) + lines
+    got: dict[tuple[str, str], int] = {}
+    for file in sorted({table for _, table in expected}):
+        rows = tables.frame(travelled.lake.settings, f"bronze.{file.lower()}", columns=["_receipt", "_member", "_line"])
+        counted = rows.unique().group_by("_receipt").len().collect()
+        total = rows.select(pl.len()).collect().item()
+        assert counted["len"].sum() == total, f"{file}: a line stands twice"
+        got |= {(travelled.places[receipt], file): count for receipt, count in counted.iter_rows()}
+    print(f"\n  rows of bronze per file and delivery                 {len(expected):>8} compared")
+    assert got == expected
+
+
+def test_a_killed_driver_left_nothing_behind(travelled: Journey) -> None:
+    # The batch of month one was killed half way and run again; all comparisons above are of its result.
+    assert travelled.killed_in_the_middle
+    conformed = journey.conformed_again(travelled)
+    assert conformed, "nothing was compared"
+    differing = {name for name, (again, stored) in conformed.items() if again != stored}
+    assert not differing
+
+
+def test_the_same_zips_renamed_in_another_order_change_no_row(
+    travelled: Journey, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = journey.silver_hashes(travelled)
+    copies = journey.renamed(truth.deliveries(), tmp_path_factory.mktemp("renamed"))
+    told = travelled.lake.json_lines("deliver", *map(str, copies))
+    assert {row["state"] for row in told} == {"duplicate"}
+    travelled.run("bronze", expect=(99,))
+    travelled.run("silver", expect=(99,))
+    assert journey.silver_hashes(travelled) == before
+
+
+def test_every_engine_reads_every_table(travelled: Journey) -> None:
+    settings = travelled.lake.settings
+    options = storage_options(settings)
+    connection = duckdb.connect()
+    connection.execute("LOAD delta; LOAD httpfs")
+    connection.execute(journey.duckdb_secret(settings))
+    visible = tables.visible(settings)
+    assert {name.partition(".")[0] for name in visible} == {"bronze", "silver", "gold"}
+    for name, version in sorted(visible.items()):
+        uri = tables.uri(settings, name)
+        deltalake_rows = tables.open_table(settings, name, version).count()
+        polars_rows = pl.scan_delta(uri, version=version, storage_options=options).select(pl.len()).collect().item()
+        duckdb_rows = connection.execute(f"SELECT count(*) FROM delta_scan('{uri}', version := {version})").fetchone()
+        assert duckdb_rows is not None
+        assert deltalake_rows == polars_rows == duckdb_rows[0], name
