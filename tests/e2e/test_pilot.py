@@ -66,7 +66,9 @@ def test_bronze_has_every_delivered_row_once(travelled: Journey) -> None:
             expected[row["zip"], row["table"]] = expected.get((row["zip"], row["table"]), 0) + lines
     got: dict[tuple[str, str], int] = {}
     for file in sorted({table for _, table in expected}):
-        rows = tables.frame(travelled.lake.settings, f"bronze.{file.lower()}", columns=["_receipt", "_member", "_line"])
+        rows = tables.frame(
+            travelled.lake.settings, f"bronze.{file.lower()}", columns=["_receipt", "_member", "_line"]
+        )
         counted = rows.unique().group_by("_receipt").len().collect()
         total = rows.select(pl.len()).collect().item()
         assert counted["len"].sum() == total, f"{file}: a line stands twice"
@@ -107,7 +109,11 @@ def test_every_engine_reads_every_table(travelled: Journey) -> None:
     for name, version in sorted(visible.items()):
         uri = tables.uri(settings, name)
         deltalake_rows = tables.open_table(settings, name, version).count()
-        polars_rows = pl.scan_delta(uri, version=version, storage_options=options).select(pl.len()).collect().item()
-        duckdb_rows = connection.execute(f"SELECT count(*) FROM delta_scan('{uri}', version := {version})").fetchone()
+        polars_rows = (
+            pl.scan_delta(uri, version=version, storage_options=options).select(pl.len()).collect().item()
+        )
+        duckdb_rows = connection.execute(
+            f"SELECT count(*) FROM delta_scan('{uri}', version := {version})"
+        ).fetchone()
         assert duckdb_rows is not None
         assert deltalake_rows == polars_rows == duckdb_rows[0], name

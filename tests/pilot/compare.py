@@ -47,7 +47,9 @@ def current_rows(settings: Settings) -> Compared:
     expected = {(r["table"], r["hospcode"]): int(r["rows"]) for r in truth.rows("state_counts")}
     got: dict[object, object] = {}
     for file, contract in contracts().items():
-        rows = table(f"silver.{contract.table}", settings=settings).lazy().group_by("hospcode").len().collect()
+        rows = (
+            table(f"silver.{contract.table}", settings=settings).lazy().group_by("hospcode").len().collect()
+        )
         got |= {(file, hospcode): count for hospcode, count in rows.iter_rows()}
     return _compared("current rows per table and facility", {k: v for k, v in expected.items() if v}, got)
 
@@ -71,7 +73,9 @@ def _figures(rows: pl.DataFrame, column: Column) -> dict[str, object]:
         figures["total"] = round(float(values.cast(pl.Float64).sum()), 2)
     if column.type in ("date", "datetime"):
         form = "%Y%m%d" if column.type == "date" else "%Y%m%d%H%M%S"
-        figures |= {name: at.strftime(form) for name, at in (("low", values.min()), ("high", values.max())) if at}
+        figures |= {
+            name: at.strftime(form) for name, at in (("low", values.min()), ("high", values.max())) if at
+        }
     return figures
 
 
@@ -90,8 +94,17 @@ def column_figures(settings: Settings) -> Compared:
     told = truth.rows("column_stats")
     for file in sorted({row["table"] for row in told}):
         contract: Contract = contracts()[file]
-        mine = [r for r in told if r["table"] == file and rules.action(contract.column(r["column"])) in ("keep", "pseudonym")]
-        rows = table(f"silver.{contract.table}", settings=settings).lazy().select([r["column"].lower() for r in mine]).collect()
+        mine = [
+            r
+            for r in told
+            if r["table"] == file and rules.action(contract.column(r["column"])) in ("keep", "pseudonym")
+        ]
+        rows = (
+            table(f"silver.{contract.table}", settings=settings)
+            .lazy()
+            .select([r["column"].lower() for r in mine])
+            .collect()
+        )
         for row in mine:
             column = contract.column(row["column"])
             compared += 1
@@ -131,7 +144,9 @@ def found_faults(places: Mapping[str, str], receipts: Mapping[str, dict[str, obj
             here = (places[receipt], member["member"])
             got |= {(*here, 0, None, code) for code in member["codes"]}
             got |= {(*here, f["line"], f["column"], f["code"]) for f in member["faults"]}
-    extra = {fault for fault in got - expected if not fault[4].startswith("note.") and fault[4] != "parent.missing"}
+    extra = {
+        fault for fault in got - expected if not fault[4].startswith("note.") and fault[4] != "parent.missing"
+    }
     wrong = [f"missing {fault}" for fault in sorted(expected - got, key=str)]
     wrong += [f"not planted {fault}" for fault in sorted(extra, key=str)]
     return Compared("faults at zip, member, line, column, code", len(expected), tuple(wrong))
@@ -163,4 +178,6 @@ def verdicts(places: Mapping[str, str], receipts: Mapping[str, dict[str, object]
 
 def totals(compared: list[Compared]) -> Counter[str]:
     """Sums over comparisons, for the last line of the table."""
-    return Counter({"compared": sum(c.compared for c in compared), "differ": sum(len(c.wrong) for c in compared)})
+    return Counter(
+        {"compared": sum(c.compared for c in compared), "differ": sum(len(c.wrong) for c in compared)}
+    )

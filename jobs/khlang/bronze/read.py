@@ -44,7 +44,9 @@ def faults_of(settings: Settings, receipt: str) -> dict[int, list[RowFault]]:
     with ThreadPoolExecutor(THREADS) as pool:
         frames = list(pool.map(lambda name: _faults(settings, name, visible[name], batch, receipt), names))
     found: dict[int, list[RowFault]] = defaultdict(list)
-    for row in pl.concat(frames).sort("_line", "column", "code", nulls_last=False).to_dicts() if frames else []:
+    for row in (
+        pl.concat(frames).sort("_line", "column", "code", nulls_last=False).to_dicts() if frames else []
+    ):
         found[row["_member"]].append(RowFault(row["_line"], row["column"], row["code"]))
     return dict(found)
 

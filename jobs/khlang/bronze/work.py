@@ -18,6 +18,7 @@ from khlang.lake.keys import KeyStore
 from khlang.lake.names import book
 from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.stores import boto
+from khlang.lake.tables import ranged
 from khlang.lake.vault import open_sealed
 from khlang.model.contract import contracts
 from khlang.model.policy import policy
@@ -67,7 +68,7 @@ def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
         rows = done.rows.with_columns(pl.lit(task["batch"]).alias("_batch")).sort(
             "hospcode", maintain_order=True
         )
-        path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
+        path = ranged(f"{task['batch']}/{task['attempt']}-{task['number']:05d}", facilities)
         schema = arrow_schema(stored_schema(contract))
         written = write(client, settings, f"bronze.{contract.table}", path, rows, schema)
         yield {"kind": "file", **asdict(written)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -116,15 +117,28 @@ def create(settings: Settings, name: str, schema: pa.Schema, note: str = "") -> 
         table.alter.add_columns(gained)
 
 
+_RANGE = re.compile(r"-([0-9]{5})-([0-9]{5})\.parquet$")
+
+
+def ranged(path: str, hospcodes: Sequence[str]) -> str:
+    """A file's path with the delivering facilities in its name.
+
+    Refused rows may carry any other facility's code, which spoils the statistics for finding a facility.
+    """
+    return f"{path}-{min(hospcodes)}-{max(hospcodes)}.parquet"
+
+
+def _part(row: dict[str, Any]) -> Part:
+    """One committed file: bounds from its name, else from its statistics."""
+    named = _RANGE.search(row["path"])
+    low, high = named.groups() if named else (row.get("min.hospcode"), row.get("max.hospcode"))
+    return Part(row["path"], row["size_bytes"], row["num_records"], low, high)
+
+
 def parts(table: DeltaTable) -> list[Part]:
-    """Files of an opened table version with their hospcode bounds."""
+    """Files of an opened table version with the facilities they may hold (accepted rows)."""
     rows = pl.DataFrame(pa.table(table.get_add_actions(flatten=True)))
-    low = "min.hospcode" if "min.hospcode" in rows.columns else None
-    high = "max.hospcode" if "max.hospcode" in rows.columns else None
-    return [
-        Part(r["path"], r["size_bytes"], r["num_records"], r[low] if low else None, r[high] if high else None)
-        for r in rows.to_dicts()
-    ]
+    return [_part(row) for row in rows.to_dicts()]
 
 
 def commit(

@@ -1,0 +1,204 @@
+"""A zip's verdict: accepted with its members, or refused by the first code that applies."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import pytest
+
+from khlang.conform import unpack
+from khlang.conform.unpack import Unpacked, Verdict, pieces
+from khlang.errors import StoreError
+from khlang.settings import Settings
+
+from .zips import NAME, PERSON, claiming, flagged, overlapping, renamed, with_entry, zipped
+
+LIMITS = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """Limits that a small zip can pass."""
+
+    max_members: int = 3
+    max_member_bytes: int = 1000
+    max_total_bytes: int = 1500
+    max_ratio: int = 20
+    max_ratio_after: int = 500
+
+
+def verify(body: bytes, name: str = NAME, limits: unpack.Limits = LIMITS) -> Verdict:
+    return unpack.verify(io.BytesIO(body), name, limits)
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    import random
+
+    return random.Random(seed).randbytes(size)
+
+
+def test_an_honest_zip_is_accepted_and_its_members_are_named() -> None:
+    verdict = verify(zipped({"x/": b"", "x/PERSON.txt": PERSON, "readme.pdf": b"%"}))
+    assert verdict.code is None and verdict.name is not None and verdict.name.hospcode == "99001"
+    assert [(e.position, e.name, e.file, e.bytes) for e in verdict.entries] == [
+        (1, "x/PERSON.txt", "PERSON", len(PERSON)),
+        (2, "readme.pdf", None, 1),
+    ]
+
+
+def test_a_stored_and_a_deflated_zip_have_the_same_content() -> None:
+    members = {"PERSON.txt": PERSON, "HOME.txt": b"HOSPCODE|HID\n"}
+    stored, folded = zipped(members, zipfile.ZIP_STORED), zipped(dict(reversed(members.items())))
+    in_folder = zipped({f"F43_99001_20261101083000/{name}": body for name, body in members.items()})
+    assert verify(stored).content == verify(folded).content == verify(in_folder).content is not None
+
+
+def test_another_byte_or_another_name_is_another_content() -> None:
+    contents = {
+        verify(zipped({name: body})).content
+        for name, body in (("PERSON.txt", b"a"), ("PERSON.txt", b"b"), ("HOME.txt", b"a"))
+    }
+    assert len(contents) == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"not a zip", zipped({"PERSON.txt": PERSON})[:-30], zipped({"PERSON.txt": PERSON})[30:-1]],
+    ids=["empty", "text", "cut short", "cut at both ends"],
+)
+def test_what_is_no_whole_zip_is_unreadable(body: bytes) -> None:
+    assert verify(body).code == "zip.unreadable"
+
+
+def test_a_member_whose_crc_fails_is_unreadable() -> None:
+    body = zipped({"PERSON.txt": b"abcdefgh"}, zipfile.ZIP_STORED)
+    assert verify(body.replace(b"abcdefgh", b"abcdefgi")).code == "zip.unreadable"
+
+
+@pytest.mark.parametrize("claimed", [0, 5, len(PERSON) - 1, len(PERSON) + 1, 1 << 31])
+def test_a_directory_that_lies_about_a_size_is_unreadable(claimed: int) -> None:
+    assert verify(claiming(zipped({"PERSON.txt": PERSON}), claimed)).code == "zip.unreadable"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_whose_memory_can_not_be_bounded_are_unreadable(method: int) -> None:
+    assert verify(zipped({"PERSON.txt": PERSON}, method)).code == "zip.unreadable"
+
+
+def test_a_member_with_a_password_is_named() -> None:
+    assert verify(flagged(zipped({"PERSON.txt": PERSON}), 0x1)).code == "zip.encrypted"
+
+
+def _link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("PERSON.txt")
+    info.create_system, info.external_attr = 3, 0o120777 << 16
+    return info
+
+
+TRICKS = {
+    "up": zipped({"../PERSON.txt": b"x"}),
+    "up inside": zipped({"a/../../PERSON.txt": b"x"}),
+    "up at the end": zipped({"a/..": b"x"}),
+    "absolute": zipped({"/etc/PERSON.txt": b"x"}),
+    "drive": zipped({"C:PERSON.txt": b"x"}),
+    "backslash": zipped({"a\\PERSON.txt": b"x"}),
+    "backslash up": zipped({"..\\PERSON.txt": b"x"}),
+    "share": zipped({"\\\\host\\PERSON.txt": b"x"}),
+    "symlink": with_entry(_link(), b"/etc/passwd"),
+    "nul": renamed(zipped({"PERSON.txtQ.exe": b"x"}), b"txtQ.exe", b"txt\0.exe"),
+    "case twice": zipped({"PERSON.txt": b"x", "person.TXT": b"y"}),
+    "folder up": zipped({"../x/": b"", "PERSON.txt": b"x"}),
+    "twice": renamed(zipped({"PERSON.txt": b"x", "QERSON.txt": b"y"}), b"QERSON", b"PERSON"),
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_name_that_could_leave_its_folder_or_stands_twice_is_refused(trick: str) -> None:
+    assert verify(TRICKS[trick]).code == "zip.path"
+
+
+@pytest.mark.parametrize("name", ["a..b/PERSON.txt", "...", "x/PERSON.txt", "โฟลเดอร์/PERSON.txt"])
+def test_a_harmless_name_is_no_trick(name: str) -> None:
+    assert verify(zipped({name: b"x"})).code is None
+
+
+def test_a_bomb_is_told_by_bytes_inflated() -> None:
+    assert verify(zipped({"PERSON.txt": b"0" * (64 << 20)})).code == "zip.bomb"
+    assert verify(zipped({"PERSON.txt": b"0" * (16 << 20)})).code is None
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"A.txt": noise(1000), "B.txt": b"", "C.txt": b""}, None),
+        ({"A.txt": noise(1001)}, "zip.bomb"),
+        ({"A.txt": noise(900), "B.txt": noise(700, 2)}, "zip.bomb"),
+        ({"A.txt": b"", "B.txt": b"", "C.txt": b"", "D.txt": b""}, "zip.bomb"),
+        ({"A.txt": b"0" * 900}, "zip.bomb"),
+        ({"A.txt": b"0" * 450, "B.txt": b"0" * 450}, "zip.bomb"),
+        ({"A.txt": b"0" * 450}, None),
+    ],
+    ids=["at the limits", "member", "total", "members", "ratio", "ratio of the whole", "below ratio's start"],
+)
+def test_each_limit_makes_a_bomb_and_its_edge_does_not(members: dict[str, bytes], code: str | None) -> None:
+    assert verify(zipped(members), limits=Small()).code == code
+
+
+def test_members_that_share_bytes_are_a_bomb() -> None:
+    apart = zipped({"A.txt": noise(50), "B.txt": noise(50, 2)}, zipfile.ZIP_STORED)
+    assert verify(apart).code is None
+    assert verify(overlapping(apart)).code == "zip.bomb"
+
+
+def test_a_directory_of_very_many_entries_is_a_bomb_without_being_read() -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        for number in range(40_000):
+            made.writestr(f"{number}.txt", b"")
+    assert verify(body.getvalue()).code == "zip.bomb"
+
+
+def test_a_bad_name_answers_before_everything_else() -> None:
+    assert verify(b"no zip", "43F-02220-202609.zip").code == "zip.name"
+
+
+def test_the_first_code_that_applies_answers() -> None:
+    broken = zipped({"../x.txt": b"abcdefgh", "PERSON.txt": b"0"}, zipfile.ZIP_STORED)
+    broken = broken.replace(b"abcdefgh", b"abcdefgi")
+    assert verify(broken).code == "zip.unreadable"
+    locked = flagged(zipped({"../x.txt": b"x", "PERSON.txt": b"0"}), 0x1)
+    assert verify(locked).code == "zip.encrypted"
+    tricky = zipped({"../PERSON.txt": b"0" * (64 << 20)})
+    assert verify(tricky).code == "zip.path"
+    many = zipped({f"../{number}.txt": b"" for number in range(4)})
+    assert verify(many, limits=Small()).code == "zip.path"
+
+
+def test_a_failing_store_is_no_bad_zip() -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("the store is gone")
+
+    with pytest.raises(StoreError, match=r"zip\.source"):
+        unpack.verify(Failing(zipped({"PERSON.txt": PERSON})), NAME, LIMITS)
+
+
+def test_a_member_is_read_by_its_position_folders_not_counted() -> None:
+    body = zipped({"x/": b"", "x/PERSON.txt": PERSON, "HOME.txt": b"h"})
+    with Unpacked(io.BytesIO(body), LIMITS) as unpacked:
+        assert [unpacked.body(1), unpacked.body(2), unpacked.body(1)] == [PERSON, b"h", PERSON]
+    assert b"".join(pieces(io.BytesIO(body), 2, LIMITS)) == b"h"
+
+
+@pytest.mark.parametrize("position", [0, 3, -1])
+def test_a_position_that_is_not_there_is_refused(position: int) -> None:
+    with pytest.raises(zipfile.BadZipFile):
+        list(pieces(io.BytesIO(zipped({"A.txt": b"a", "B.txt": b"b"})), position, LIMITS))
+
+
+def test_reading_a_member_is_bounded_too() -> None:
+    body = zipped({"A.txt": b"0" * 5000})
+    with pytest.raises(zipfile.BadZipFile, match="over the limits"):
+        list(pieces(io.BytesIO(body), 1, Small()))
