@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from khlang.errors import SettingsError, StackError
+from khlang.lake import keys
 from khlang.lake.secrets import Secrets
 from khlang.settings import Settings
 from khlang.stack import process
@@ -73,6 +74,7 @@ def plan(settings: Settings) -> Plan:
         (settings.root / name).mkdir(exist_ok=True)
     (settings.root / "keys").chmod(0o700)
     Secrets.create(settings)
+    keys.create(settings)
     return Plan(settings, services(settings))
 
 
@@ -123,7 +125,8 @@ def _bring_up(whole: Plan, service: Service, needs: list[Future[None]], say: Say
     process.stop(service, whole.run)
     say(service.name, "starts", 0)
     service.prepare()
-    _refuse_taken_port(service)
+    if service.port:
+        _refuse_taken_port(service)
     child = process.start(service, whole.run, whole.logs)
     _await_health(whole, service, child.pid)
     service.ready()

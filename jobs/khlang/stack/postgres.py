@@ -14,6 +14,7 @@ from pathlib import Path
 from signal import SIGINT
 
 from khlang.errors import StackError
+from khlang.lake.ledger.schema import migrate
 from khlang.lake.secrets import Secrets
 from khlang.settings import Settings
 from khlang.stack.roles import administrator, create_databases
@@ -34,7 +35,7 @@ def service(settings: Settings) -> Service:
         healthy=lambda: is_healthy(settings),
         folder=folder,
         prepare=lambda: _prepare(settings, folder),
-        ready=lambda: create_databases(settings),
+        ready=lambda: _ready(settings),
         env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
         account=account(),
         stop_signal=SIGINT,
@@ -48,6 +49,11 @@ def is_healthy(settings: Settings) -> bool:
         connection.execute("select 1")
         return True
     return False
+
+
+def _ready(settings: Settings) -> None:
+    create_databases(settings)
+    migrate(settings)
 
 
 def account() -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
-import os
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from khlang.lake.stores import BUCKETS, Which, boto, credentials, endpoint
 from khlang.settings import Settings
 from khlang.stack.service import Service
+from khlang.stack.surroundings import write_private
 
 VOLUMES = 400
 """Volumes of at most 1 GiB that a store may open: each bucket takes seven at its first write."""
@@ -117,7 +117,4 @@ def _prepare(settings: Settings, which: Which, folder: Path) -> None:
         "credentials": [{"accessKey": access, "secretKey": secret}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
-    path = folder / "s3.json"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        json.dump({"identities": [identity]}, file)
+    write_private(folder / "s3.json", json.dumps({"identities": [identity]}))
