@@ -23,13 +23,13 @@ Results = Iterable[Mapping[str, Any]]
 def create_tables(settings: Settings, visible: Mapping[str, int]) -> None:
     """Every table of bronze exists from the first batch on, and has every column of its contract."""
 
-    def create(table: str) -> None:
+    def _create(table: str) -> None:
         contract = contracts()[table.upper()]
         tables.create(settings, f"bronze.{table}", arrow_schema(stored_schema(contract)), contract.title_en)
 
     missing = [c.table for c in contracts().values() if f"bronze.{c.table}" not in visible]
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
-        list(pool.map(create, missing))
+        list(pool.map(_create, missing))
 
 
 def written_files(results: Results) -> dict[str, list[Written]]:
@@ -70,7 +70,7 @@ def commit_tables(
     Files for a table that an earlier attempt of the batch had committed are removed again.
     """
 
-    def commit(name: str) -> int:
+    def _commit(name: str) -> int:
         files = written.get(name, [])
         version, made = tables.commit(settings, name, f"{batch}/{name}", files, (), note)
         if not made:
@@ -79,4 +79,4 @@ def commit_tables(
 
     names = [f"bronze.{contract.table}" for contract in contracts().values()]
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
-        return dict(zip(names, pool.map(commit, names), strict=True))
+        return dict(zip(names, pool.map(_commit, names), strict=True))

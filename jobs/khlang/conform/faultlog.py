@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class FaultLog:
     """Grows while a frame is checked; rows are indexes into the frame."""
 

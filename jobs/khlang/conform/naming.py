@@ -44,8 +44,9 @@ def file_of(name: str) -> str | None:
 
     The longest known name wins (drug_opd, never drug); None when the contract does not know it.
     """
-    stem, _, kind = name.rpartition("/")[2].upper().rpartition(".")
-    if kind != "TXT" or not name.isascii():  # outside ASCII, capitals of other letters may look the same
+    base = name.rpartition("/")[2]
+    stem, _, kind = base.upper().rpartition(".")
+    if kind != "TXT" or not base.isascii():  # outside ASCII, capitals of other letters may look the same
         return None
     file = max((file for file in contracts() if stem.startswith(file)), key=len, default="")
     tail = _MEMBER_TAIL.fullmatch(stem[len(file) :])

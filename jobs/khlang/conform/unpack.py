@@ -4,51 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import stat
-import struct
-import unicodedata
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Self
 
+from khlang.conform.directory import ENCRYPTED, UNREADABLE, Bomb, Directory, Limits, declared_codes
 from khlang.conform.naming import ZipName, file_of, shown, zip_name
 
-READ_BYTES = 1 << 18
-_ENCRYPTED = 0x1
-_DRIVE = re.compile(r"^[A-Za-z]:")
+READ_BYTES = 1 << 16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, UnicodeError, ValueError,
-    IndexError, OverflowError, RuntimeError,
-)  # fmt: skip
-"""What zipfile raises on bytes that are no proper zip; not OSError: a failing store is not a bad zip."""
-
-
-class Limits(Protocol):
-    """The settings that bound a zip (zip.bomb)."""
-
-    @property
-    def max_members(self) -> int:
-        """Most members."""
-
-    @property
-    def max_member_bytes(self) -> int:
-        """Most inflated bytes of one member."""
-
-    @property
-    def max_total_bytes(self) -> int:
-        """Most inflated bytes of all members."""
-
-    @property
-    def max_ratio(self) -> int:
-        """Most inflated bytes per compressed byte, past `max_ratio_after`."""
-
-    @property
-    def max_ratio_after(self) -> int:
-        """Inflated bytes before the ratio counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,61 +43,6 @@ class Verdict:
     content: str | None = None
 
 
-class _Bomb(Exception):
-    """A limit was passed while inflating."""
-
-
-class _Bounded:
-    """A binary file whose single reads are bounded: a directory of millions of entries is never read."""
-
-    def __init__(self, source: BinaryIO, most: int) -> None:
-        self._source, self._most = source, most
-        self._size = source.seek(0, 2)
-        source.seek(0)
-
-    def read(self, size: int = -1) -> bytes:
-        left = self._size - self._source.tell()
-        wanted = left if size < 0 else min(size, left)
-        if wanted > self._most:
-            raise _Bomb
-        return self._source.read(wanted)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._source.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._source.tell()
-
-    def seekable(self) -> bool:
-        return True
-
-
-def _opened(source: BinaryIO, limits: Limits) -> zipfile.ZipFile:
-    """The zip's directory; raises _Bomb when it is larger than any honest one."""
-    most = max(limits.max_members * 4096, READ_BYTES)
-    return zipfile.ZipFile(_Bounded(source, most))  # type: ignore[arg-type]
-
-
-def _path_trick(info: zipfile.ZipInfo) -> bool:
-    """Whether a name could leave the folder it is unpacked in, or is no plain file."""
-    name = info.orig_filename
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    tricky = "\0" in name or "\\" in name or name.startswith("/") or _DRIVE.match(name) is not None
-    special = kind not in (0, stat.S_IFREG, stat.S_IFDIR)
-    return tricky or special or not name or ".." in name.split("/")
-
-
-def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> bool:
-    """Whether two members share bytes of the zip (a bomb that multiplies one kernel)."""
-    end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            return True
-        # A local header has 30 bytes and the name; its extra field may differ, so this is the least it takes.
-        end = info.header_offset + 30 + len(info.orig_filename) + info.compress_size
-    return False
-
-
 def _whole(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """The member's entry without its claimed size: the reader then stops where the stream really ends."""
     if info.compress_type not in _METHODS:
@@ -145,40 +55,49 @@ def _whole(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
 
 
 class _Meter:
-    """Bytes inflated so far against the limits; the ratio holds for a member and for the whole zip."""
+    """Bytes inflated so far against the limits; the ratio holds for a member and for the whole zip.
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits, self.inflated, self.compressed = limits, 0, 0
+    It counts what was really read and inflated, not what the directory claims.
+    """
 
-    def check(self, count: int, info: zipfile.ZipInfo) -> None:
-        """Raise _Bomb when `count` bytes of this member pass a limit."""
-        limits = self.limits
-        if count > limits.max_member_bytes or self.inflated + count > limits.max_total_bytes:
-            raise _Bomb
-        self._ratio(count, info.compress_size)
-        self._ratio(self.inflated + count, self.compressed + info.compress_size)
+    def __init__(self, directory: Directory, limits: Limits) -> None:
+        self._file, self._limits = directory.file, limits
+        self._before, self._start = 0, directory.file.consumed
 
-    def _ratio(self, inflated: int, compressed: int) -> None:
-        if inflated > self.limits.max_ratio_after and inflated > self.limits.max_ratio * max(compressed, 1):
-            raise _Bomb
+    def check(self, count: int, start: int) -> None:
+        """Raise Bomb when `count` bytes of a member that began at `start` consumed bytes pass a limit."""
+        total = self._before + count
+        if count > self._limits.max_member_bytes or total > self._limits.max_total_bytes:
+            raise Bomb
+        self._ratio(count, start)
+        self._ratio(total, self._start)
 
-    def done(self, count: int, info: zipfile.ZipInfo) -> None:
+    def _ratio(self, inflated: int, start: int) -> None:
+        compressed = max(self._file.consumed - start, 1)
+        if inflated > self._limits.max_ratio_after and inflated > self._limits.max_ratio * compressed:
+            raise Bomb
+
+    def done(self, count: int) -> None:
         """Count a member that was read to its end."""
-        self.inflated += count
-        self.compressed += info.compress_size
+        self._before += count
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the zip read so far."""
+        return self._file.consumed
 
 
-def _inflate(opened: zipfile.ZipFile, info: zipfile.ZipInfo, meter: _Meter) -> Iterator[bytes]:
-    """A member's bytes; raises _Bomb past a limit and BadZipFile when the directory lies about them."""
-    count = 0
-    with opened.open(_whole(info)) as stream:
+def _inflate(directory: Directory, info: zipfile.ZipInfo, meter: _Meter) -> Iterator[bytes]:
+    """A member's bytes; raises Bomb past a limit and BadZipFile when the directory lies about them."""
+    count, start = 0, meter.consumed
+    with directory.zip.open(_whole(info)) as stream:
         while piece := stream.read(READ_BYTES):
             count += len(piece)
-            meter.check(count, info)
+            meter.check(count, start)
             yield piece
     if count != info.file_size:
         raise zipfile.BadZipFile("a member's size differs from the directory's")
-    meter.done(count, info)
+    meter.done(count)
 
 
 def _entry(position: int, info: zipfile.ZipInfo, bytes_of: Iterator[bytes]) -> Entry:
@@ -190,31 +109,15 @@ def _entry(position: int, info: zipfile.ZipInfo, bytes_of: Iterator[bytes]) -> E
     return Entry(position, info.filename, file_of(info.filename), count, info.CRC, digest.hexdigest())
 
 
-def _entries(opened: zipfile.ZipFile, limits: Limits) -> tuple[Entry, ...]:
+def _entries(directory: Directory, limits: Limits) -> tuple[Entry, ...]:
     """Every file of the zip that has no password, inflated once."""
-    meter = _Meter(limits)
-    files = enumerate(_files(opened), 1)
+    meter = _Meter(directory, limits)
+    files = enumerate(directory.files, 1)
     return tuple(
-        _entry(position, info, _inflate(opened, info, meter))
+        _entry(position, info, _inflate(directory, info, meter))
         for position, info in files
-        if not info.flag_bits & _ENCRYPTED
+        if not info.flag_bits & ENCRYPTED
     )
-
-
-def _files(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The zip's files in the order of its directory, folders left out."""
-    return [info for info in opened.infolist() if not info.is_dir()]
-
-
-def _declared(infos: Sequence[zipfile.ZipInfo], limits: Limits) -> list[str]:
-    """Codes that the directory alone shows, the first to answer first."""
-    names = [unicodedata.normalize("NFC", info.orig_filename).casefold() for info in infos]
-    shown = {
-        "zip.encrypted": any(info.flag_bits & _ENCRYPTED for info in infos),
-        "zip.path": len(set(names)) < len(names) or any(_path_trick(info) for info in infos),
-        "zip.bomb": len(infos) > limits.max_members or _overlapping(infos),
-    }
-    return [code for code, holds in shown.items() if holds]
 
 
 def _content(entries: Sequence[Entry]) -> str:
@@ -223,14 +126,14 @@ def _content(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def _judged(opened: zipfile.ZipFile, named: ZipName, limits: Limits) -> Verdict:
+def _judged(directory: Directory, named: ZipName, limits: Limits) -> Verdict:
     """Directory first, then every byte: a broken member answers before a password or a path trick."""
-    codes = _declared(opened.infolist(), limits)
+    codes = declared_codes(directory.infos, limits)
     if codes == ["zip.bomb"]:
         return Verdict(named, "zip.bomb")
     try:
-        entries = _entries(opened, limits)
-    except _Bomb:
+        entries = _entries(directory, limits)
+    except Bomb:
         codes.append("zip.bomb")
     return Verdict(named, codes[0]) if codes else Verdict(named, None, entries, _content(entries))
 
@@ -244,11 +147,10 @@ def verify(source: BinaryIO, name: str, limits: Limits) -> Verdict:
     if named is None:
         return Verdict(None, "zip.name")
     try:
-        with _opened(source, limits) as opened:
-            return _judged(opened, named, limits)
-    except _Bomb:
+        return _judged(Directory(source, limits), named, limits)
+    except Bomb:
         return Verdict(named, "zip.bomb")
-    except _UNREADABLE:
+    except UNREADABLE:
         return Verdict(named, "zip.unreadable")
 
 
@@ -257,17 +159,17 @@ class Unpacked:
 
     def __init__(self, source: BinaryIO, limits: Limits) -> None:
         """Read the directory; raises zipfile.BadZipFile when it is not the zip that was verified."""
-        self._limits = limits
-        self._zip = _opened(source, limits)
-        self._files = _files(self._zip)
+        self._limits, self._directory = limits, Directory(source, limits)
+        self._files = self._directory.files
 
     def pieces(self, position: int) -> Iterator[bytes]:
         """The bytes of the member at that place (from 1), in pieces, within the limits."""
         if not 0 < position <= len(self._files):
             raise zipfile.BadZipFile(f"no member {position}")
+        meter = _Meter(self._directory, self._limits)
         try:
-            yield from _inflate(self._zip, self._files[position - 1], _Meter(self._limits))
-        except _Bomb:
+            yield from _inflate(self._directory, self._files[position - 1], meter)
+        except Bomb:
             raise zipfile.BadZipFile(f"member {position} is over the limits") from None
 
     def body(self, position: int) -> bytes:
@@ -280,7 +182,7 @@ class Unpacked:
 
     def __exit__(self, *_: object) -> None:
         """Close it (not the source)."""
-        self._zip.close()
+        self._directory.zip.close()
 
 
 def pieces(source: BinaryIO, position: int, limits: Limits) -> Iterator[bytes]:

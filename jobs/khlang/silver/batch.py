@@ -28,7 +28,7 @@ COMMIT_THREADS = 8
 ROWS_PER_TASK = 250_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Curation:
     """A silver batch under way: what workers wrote, what they counted, which versions the commits left.
 

@@ -10,12 +10,18 @@ from khlang.synth.plan import Plan
 from khlang.synth.words import tables
 
 COLUMNS = ["hospcode", "hospcode9", "name", "level", "hostype", "province", "health_region", "ampur", "tambon"]
-LEVELS = (
-    ("A", "05", "EA", "โรงพยาบาลศูนย์"), ("P1", "18", "GA", "รพ.สต."), ("F2", "07", "EA", "โรงพยาบาลชุมชน"),
-    ("P1", "18", "GA", "รพ.สต."), ("P1", "18", "GA", "รพ.สต."), ("M2", "07", "EA", "โรงพยาบาลชุมชน"),
+Level = tuple[str, str, str, str]
+"""Level, hospital type, start of the 9-character code, kind of facility in Thai."""
+FIRST: tuple[Level, ...] = (
+    ("A", "05", "EA", "โรงพยาบาลศูนย์"), ("S", "06", "EA", "โรงพยาบาลทั่วไป"), ("M1", "06", "EA", "โรงพยาบาลทั่วไป")
+)
+"""Levels of the first facility of a province, in turn."""
+OTHERS: tuple[Level, ...] = (
+    ("P1", "18", "GA", "รพ.สต."), ("F2", "07", "EA", "โรงพยาบาลชุมชน"), ("P1", "18", "GA", "รพ.สต."),
+    ("P1", "18", "GA", "รพ.สต."), ("M2", "07", "EA", "โรงพยาบาลชุมชน"),
 )  # fmt: skip
-"""Levels of the facilities of one province in the order in which they are made, then again from F2 on."""
-BUSY = {"A": 1.5, "M2": 1.2, "F2": 1.1, "P1": 0.7}
+"""Levels of the other facilities of a province, in turn."""
+BUSY = {"A": 1.4, "S": 1.3, "M1": 1.2, "M2": 1.1, "F2": 1.0, "P1": 0.7}
 """Catchment population of a level against the plan's mean."""
 CLUSTER = 12
 """At most so many facilities are invented together: what bounds the memory."""
@@ -32,9 +38,9 @@ def _provinces(count: int) -> list[dict[str, str]]:
     return rows[:count]
 
 
-def _level(number: int) -> tuple[str, str, str, str]:
-    """Level of the number-th facility of a province: its first is the province's hospital."""
-    return LEVELS[number] if number < len(LEVELS) else LEVELS[1 + (number - 1) % (len(LEVELS) - 1)]
+def _level(place: int, rank: int) -> Level:
+    """Level of the rank-th facility of the place-th province: the first is the province's hospital."""
+    return OTHERS[(rank - 1) % len(OTHERS)] if rank else FIRST[place % len(FIRST)]
 
 
 def facilities(plan: Plan) -> pl.DataFrame:
@@ -47,7 +53,7 @@ def facilities(plan: Plan) -> pl.DataFrame:
     for number in range(plan.facilities):
         place = number * len(provinces) // plan.facilities
         rank = number - -(-place * plan.facilities // len(provinces))
-        level, hostype, prefix, kind = _level(rank)
+        level, hostype, prefix, kind = _level(place, rank)
         code, province = f"{codes[number]:05d}", provinces[place]
         rows.append({
             "hospcode": code, "hospcode9": f"{prefix}{code:>07}", "level": level, "hostype": hostype,
@@ -77,5 +83,5 @@ def upward(cluster: pl.DataFrame) -> list[int | None]:
     for row, (province, _) in rows:
         near = [place for place, where in hospitals if where == province and place < row]
         far = [place for place, _ in hospitals if place < row]
-        found.append((near or far or [None])[0])
+        found.append(next(iter(near or far), None))
     return found

@@ -1,4 +1,4 @@
-"""Registers: persons, addresses, rights, houses, villages, staff, women, disabilities, allergies, long illnesses."""
+"""Registers of people: persons, addresses, rights, women, disabilities, allergies, long illnesses, deaths."""
 
 from __future__ import annotations
 
@@ -6,42 +6,64 @@ import numpy as np
 import polars as pl
 
 from khlang.synth import identity
-from khlang.synth.words import drugs, rows, tables
+from khlang.synth.draw import choose, either, one_of, same, some
+from khlang.synth.places import house_ids, house_numbers, place_of
+from khlang.synth.words import drugs
 from khlang.synth.world import World
 
 Tables = dict[str, pl.DataFrame]
-RELIGION = {"11": 0.12, "12": 0.55}
+MUSLIM = {"11": 0.12, "12": 0.55}
 """Share of Muslims by health region; elsewhere few."""
+WORK = {"6111": 30, "9211": 15, "5221": 15, "9629": 20, "2341": 4, "1110": 2, "": 14}
+SCHOOLED = {"02": 0.45, "03": 0.32, "04": 0.08, "05": 0.13, "06": 0.02}
+ALLERGENS = ["penicillin", "amoxicillin", "cotrimoxazole", "ibuprofen", "tramadol", "ceftriaxone"]
+DISABILITIES = {"H540": 0.09, "H919": 0.18, "G819": 0.5, "F200": 0.08, "F719": 0.08, "F819": 0.03, "F840": 0.04}
+LONG = ("dm", "ht", "E785", "N183", "J449", "J459", "I694", "F209", "M109")
+CAUSES = ["I219", "I64", "J189", "C349", "N185", "A419", "R54"]
 
 
 def registers(world: World) -> Tables:
-    """Every register of the cluster, rows dated by the day they came to be known."""
+    """Every register of people, rows dated by the day they came to be known."""
     return {
-        "PERSON": persons(world), "ADDRESS": addresses(world), "CARD": cards(world), "HOME": homes(world),
-        "VILLAGE": villages(world), "PROVIDER": providers(world), "WOMEN": women(world),
+        "PERSON": persons(world), "ADDRESS": addresses(world), "CARD": cards(world), "WOMEN": women(world),
         "DISABILITY": disabilities(world), "DRUGALLERGY": allergies(world), "CHRONIC": chronic(world),
-        "DEATH": deaths(world),
     }  # fmt: skip
 
 
 def known(world: World) -> pl.DataFrame:
     """Registrations that begin in the time of the plan, `day` being the day they begin."""
-    return world.people.filter(pl.col("from_day") <= world.plan.end).with_columns(day=pl.col("from_day").cast(pl.Date))
+    begun = world.people.filter(pl.col("from_day") <= world.plan.end)
+    return begun.with_columns(day=pl.col("from_day").cast(pl.Date))
 
 
 def persons(world: World) -> pl.DataFrame:
-    """PERSON: one row per registration; the dead are sent again when they are discharged."""
-    rng, people = world.draws("persons"), known(world)
-    count = people.height
+    """PERSON: one row per registration; those who die are sent again by their own facility."""
+    frame = _with_lives(world, known(world))
+    dead = frame.filter(
+        pl.col("dies") & pl.col("at_home") & (pl.col("to_day") <= world.plan.end) & (pl.col("DISCHARGE") == "9")
+    )
+    left = pl.col("to_day").cast(pl.Date)
+    dead = dead.with_columns(day=left, DISCHARGE=pl.lit("1"), DDISCHARGE=left)
+    every = pl.concat([frame, dead])
+    month = pl.Series(world.plan.month_of(every["day"].to_numpy()))
+    once = every.with_columns(month=month).unique(["r", "month"], keep="last", maintain_order=True)
+    return once.drop("to_day", "dies", "at_home", "month")
+
+
+def _with_lives(world: World, people: pl.DataFrame) -> pl.DataFrame:
+    """The columns of PERSON: who they are, what they do, whether they moved away."""
+    rng, count, age = world.draws("persons"), people.height, people["age"].to_numpy()
     region = world.facilities["health_region"].gather(people["f"]).to_list()
-    muslim = rng.random(count) < np.array([RELIGION.get(number, 0.03) for number in region])
-    age = people["age"].to_numpy()
-    schooled = rng.choice(["02", "03", "04", "05", "06"], count, p=[0.45, 0.32, 0.08, 0.13, 0.02])
-    education = np.where(age < 4, "00", np.where(age < 7, "01", np.where(age < 13, "02", schooled)))
+    muslim = rng.random(count) < np.array([MUSLIM.get(number, 0.03) for number in region])
+    school = np.select([age < 4, age < 7, age < 13], ["00", "01", "02"], choose(rng, SCHOOLED, count).to_numpy())
     moved = (rng.random(count) < 0.02) & people["at_home"].to_numpy()
-    gone = np.datetime64(world.plan.start) - rng.integers(30, 2000, count)
-    frame = people.select(
-        "r", "f", "day", "to_day", "dies", HID=pl.when("at_home").then("hid").otherwise(pl.lit("")), PRENAME="prename", NAME="name",
+    gone = pl.Series(np.datetime64(world.plan.start) - rng.integers(30, 2000, count))
+    married = (people["couple_row"] >= 0).to_numpy() & (age > 17)
+    alone = np.where(age > 65, "3", one_of(rng, ["1", "1", "1", "4"], count).to_numpy())
+    role = np.where(age < 25, "5", choose(rng, {"1": 1, "2": 5, "4": 1, "5": 93}, count).to_numpy())
+    return people.select(
+        "r", "f", "day", "to_day", "dies", "at_home",
+        HID=pl.when("at_home").then("hid").otherwise(pl.lit("")), PRENAME="prename", NAME="name",
         LNAME="lname", HN="hn", SEX="sex", BIRTH="birth", NATION="nation", RACE="nation",
         FATHER="father_cid", MOTHER="mother_cid", COUPLE="couple_cid", TYPEAREA="typearea",
         FSTATUS=pl.when(pl.col("place") == 0).then(pl.lit("1")).otherwise(pl.lit("2")),
@@ -49,175 +71,104 @@ def persons(world: World) -> pl.DataFrame:
         PASSPORT=pl.when(pl.col("foreign") & (pl.col("cid") == "")).then("passport").otherwise(pl.lit("")),
         MOBILE=pl.when("has_phone").then("phone").otherwise(pl.lit("")),
     ).with_columns(
-        RELIGION=pl.Series(np.where(muslim, "02", "01")), EDUCATION=pl.Series(education),
-        DISCHARGE=pl.Series(np.where(moved, "2", "9")), DDISCHARGE=pl.Series(gone).set(pl.Series(~moved), None).cast(pl.Date),
+        RELIGION=either(muslim, "02", "01"), EDUCATION=pl.Series(school), DISCHARGE=either(moved, "2", "9"),
+        DDISCHARGE=gone.set(pl.Series(~moved), None).cast(pl.Date), VSTATUS=pl.Series(role),
+        MSTATUS=pl.Series(np.where(age < 15, "1", np.where(married, "2", alone))),
+        OCCUPATION_NEW=either(age < 15, "", choose(rng, WORK, count)),
     )  # fmt: skip
-    dead = frame.filter(pl.col("dies") & (pl.col("to_day") <= world.plan.end) & (pl.col("DISCHARGE") == "9"))
-    dead = dead.with_columns(day=pl.col("to_day").cast(pl.Date), DISCHARGE=pl.lit("1"), DDISCHARGE=pl.col("to_day").cast(pl.Date))
-    every = pl.concat([frame, dead])
-    month = pl.Series(world.plan.month_of(every["day"].to_numpy()))
-    return every.with_columns(month=month).unique(["r", "month"], keep="last", maintain_order=True).drop("to_day", "dies", "month")
-
-
-def _place(world: World, facility: pl.Series, house: pl.Series) -> dict[str, pl.Series]:
-    """Village, subdistrict, district and province of houses: six villages to a facility."""
-    where = world.facilities.select("province", "ampur", "tambon")[facility]
-    village = identity.digits((house.to_numpy() % 6) + 1, 2)
-    return {"VILLAGE": village, "TAMBON": where["tambon"], "AMPUR": where["ampur"], "CHANGWAT": where["province"]}
 
 
 def addresses(world: World) -> pl.DataFrame:
-    """ADDRESS: of people whose house is not one of the facility's own."""
-    people = known(world).filter((pl.col("at_home").not_()) | pl.col("typearea").is_in(["3"]))
-    source = world.people["f"].gather(people["s"])
-    house = people["house"]
-    return pl.DataFrame({
-        "r": people["r"], "f": people["f"], "day": people["day"], "ADDRESSTYPE": pl.repeat("1", len(house), dtype=pl.String, eager=True),
-        "HOUSE_ID": _house_ids(world, source, house), "HOUSENO": _house_numbers(house),
-        **_place(world, source, house),
-    })  # fmt: skip
-
-
-def _house_ids(world: World, facility: pl.Series, house: pl.Series) -> pl.Series:
-    """Official house numbers of the province that does not exist."""
-    running = (facility.to_numpy() + world.number * 100) * 100_000 + house.to_numpy()
-    return identity.register_numbers(running, 11, world.plan.seed)
-
-
-def _house_numbers(house: pl.Series) -> pl.Series:
-    """House number in the village: 12/3."""
-    return (house // 6 + 1).cast(pl.String) + "/" + (house % 9 + 1).cast(pl.String)
+    """ADDRESS: of people whose house is not one of the facility's own, or who are registered elsewhere."""
+    people = known(world).filter(pl.col("at_home").not_() | (pl.col("typearea") == "3"))
+    source, house = world.people["f"].gather(people["s"]), people["house"]
+    return people.select("r", "f", "day").with_columns(
+        ADDRESSTYPE=pl.lit("1"), HOUSE_ID=house_ids(world, source, house), HOUSENO=house_numbers(house),
+        **place_of(world, source, house),
+    )  # fmt: skip
 
 
 def cards(world: World) -> pl.DataFrame:
     """CARD: the right to care of each registration."""
     rng, people = world.draws("cards"), known(world)
     begun = np.datetime64(world.plan.start) - rng.integers(60, 2500, people.height)
-    main = world.codes(world.facilities["above"].gather(people["f"]))
-    own = world.codes(people["f"])
     start = np.maximum(begun, people["birth"].to_numpy().astype("datetime64[D]"))
-    return people.select("r", "f", "day", INSTYPE_NEW="instype", INSID=pl.when(pl.col("cid") != "").then("cid_true").otherwise(pl.lit(""))).with_columns(
-        STARTDATE=pl.Series(start), SUB=own, MAIN=pl.select(pl.when(main == "").then(own).otherwise(main)).to_series(),
-    )  # fmt: skip
-
-
-def homes(world: World) -> pl.DataFrame:
-    """HOME: one row per house, its head and a village health volunteer of the same facility."""
-    rng = world.draws("homes")
-    heads = world.people.filter((pl.col("place") == 0) & pl.col("at_home"))
-    house, count = heads["house"], heads.height
-    volunteers = heads.group_by("f", maintain_order=True).agg(vhv=pl.col("pid").first())
-    place = tables("names")["places"]
-    return heads.select("f", HID="hid", HEADID="pid", TELEPHONE=pl.when("has_phone").then("phone").otherwise(pl.lit(""))).with_columns(
-        day=pl.lit(world.plan.start), HOUSE_ID=_house_ids(world, heads["f"], house), HOUSE=_house_numbers(house),
-        ROAD=pl.Series(place["road"]).gather(rng.integers(0, len(place["road"]), count)),
-        VHVID=heads.select("f").join(volunteers, on="f", how="left", maintain_order="left")["vhv"],
-        LATITUDE=pl.Series(rng.uniform(6.0, 19.9, count)), LONGITUDE=pl.Series(rng.uniform(98.0, 104.9, count)),
-        **_place(world, heads["f"], house),
-    )  # fmt: skip
-
-
-def villages(world: World) -> pl.DataFrame:
-    """VILLAGE: six to a facility."""
-    rng = world.draws("villages")
-    facility = pl.Series(np.repeat(np.arange(world.facilities.height), 6))
-    where = _place(world, facility, pl.Series(np.tile(np.arange(6), world.facilities.height)))
-    count = len(facility)
-    return pl.DataFrame({
-        "f": facility, "VID": where["CHANGWAT"] + where["AMPUR"] + where["TAMBON"] + where["VILLAGE"],
-        "LATITUDE": pl.Series(rng.uniform(6.0, 19.9, count)), "LONGITUDE": pl.Series(rng.uniform(98.0, 104.9, count)),
-    }).with_columns(day=pl.lit(world.plan.start))  # fmt: skip
-
-
-def providers(world: World) -> pl.DataFrame:
-    """PROVIDER: staff numbered from 001, one in ten a doctor."""
-    rng, counts = world.draws("staff"), world.facilities["staff"].to_numpy()
-    facility = np.repeat(np.arange(len(counts)), counts)
-    number = np.concatenate([np.arange(1, count + 1) for count in counts])
-    count, words, offset = len(number), tables("names"), 900_000_000 + world.number * 10_000
-    sex = 1 + (rng.random(count) < 0.7)
-    given = pl.Series(words["given_male"]).gather(rng.integers(0, 16, count)) + pl.Series(words["given_end"]).gather(rng.integers(0, 16, count))
-    family = pl.Series(words["family_start"]).gather(rng.integers(0, 6, count)) + pl.Series(words["family_middle"]).gather(rng.integers(0, 24, count))
-    kind = np.where(number % 10 == 1, "01", np.where(number % 7 == 2, "02", rng.choice(["03", "04", "05", "06", "11"], count)))
-    return pl.DataFrame({
-        "f": facility, "PROVIDER": identity.digits(number, 3), "SEX": sex, "NAME": given, "LNAME": family + "รักษา",
-        "CID": identity.citizen_ids(np.full(count, 3), offset + np.arange(count), world.plan.seed),
-        "REGISTERNO": "ทส" + identity.digits(identity.scattered(offset + np.arange(count), 8, world.plan.seed), 8),
-        "COUNCIL": pl.Series(np.where(kind == "01", "01", np.where(kind == "02", "04", np.where(kind == "11", "03", "02")))),
-        "PRENAME": np.where(sex == 1, "003", "004"), "PROVIDERTYPE": kind,
-        "BIRTH": np.datetime64("1970-01-01") + rng.integers(0, 10_000, count),
-        "STARTDATE": np.datetime64("2015-01-01") + rng.integers(0, 3_500, count),
-    }).with_columns(day=pl.lit(world.plan.start))  # fmt: skip
+    return people.select("r", "f", "day", INSTYPE_NEW="instype", INSID="cid").with_columns(
+        STARTDATE=pl.Series(start), SUB=world.codes(people["f"]), MAIN=world.main(people["f"])
+    )
 
 
 def women(world: World) -> pl.DataFrame:
     """WOMEN: married women of 15 to 49 years in the catchment area."""
     rng = world.draws("women")
-    wives = known(world).filter(
-        (pl.col("sex") == 2) & pl.col("age").is_between(15, 49) & (pl.col("place") < 2) & (pl.col("size") > 1) & pl.col("at_home")
-    )
-    method = rng.choice(["1", "2", "3", "4", "5", "7", "9"], wives.height, p=[0.25, 0.25, 0.04, 0.12, 0.06, 0.1, 0.18])
-    cause = np.where(method == "9", rng.choice(["1", "2", "3"], wives.height), "")
-    return wives.select("r", "f", "day").with_columns(FPTYPE=pl.Series(method), NOFPCAUSE=pl.Series(cause))
+    fertile = (pl.col("sex") == 2) & pl.col("age").is_between(15, 49)
+    wives = known(world).filter(fertile & (pl.col("couple_row") >= 0) & pl.col("at_home"))
+    shares = {"1": 0.25, "2": 0.25, "3": 0.04, "4": 0.12, "5": 0.06, "7": 0.1, "9": 0.18}
+    method = choose(rng, shares, wives.height)
+    children = rng.integers(0, 4, wives.height)
+    return wives.select("r", "f", "day").with_columns(
+        FPTYPE=method, NOFPCAUSE=either(method == "9", one_of(rng, ["1", "2", "3"], wives.height)),
+        TOTALSON=pl.Series(children), NUMBERSON=pl.Series(children),
+    )  # fmt: skip
 
 
 def disabilities(world: World) -> pl.DataFrame:
-    """DISABILITY: two in a hundred, more of the old."""
+    """DISABILITY: one or two in a hundred, more of the old."""
     rng, people = world.draws("disabilities"), known(world).filter("at_home")
-    share = np.where(people["age"].to_numpy() > 60, 0.05, 0.01)
-    some = people.filter(pl.Series(rng.random(people.height) < share))
-    found = np.datetime64(world.plan.start) - rng.integers(100, 4000, some.height)
-    found = np.maximum(found, some["birth"].to_numpy().astype("datetime64[D]"))
-    code = pl.Series(["H540", "H919", "G819", "F200", "F719", "F819", "F840"])
-    kind = rng.choice(7, some.height, p=[0.09, 0.18, 0.5, 0.08, 0.08, 0.03, 0.04])
-    return some.select("r", "f", "day").with_columns(
-        DISABID=identity.register_numbers(some["soul"].to_numpy(), 13, world.plan.seed), DATE_DETECT=pl.Series(found),
-        DISABTYPE=pl.Series(kind + 1), DIAGCODE=code.gather(kind),
+    found = some(rng, people, np.where(people["age"].to_numpy() > 60, 0.05, 0.01))
+    since = np.datetime64(world.plan.start) - rng.integers(100, 4000, found.height)
+    since = np.maximum(since, found["birth"].to_numpy().astype("datetime64[D]"))
+    code = choose(rng, DISABILITIES, found.height)
+    kinds = {code: str(kind) for kind, code in enumerate(DISABILITIES, 1)}
+    return found.select("r", "f", "day").with_columns(
+        DISABID=identity.register_numbers(found["soul"].to_numpy(), 13, world.plan.seed),
+        DATE_DETECT=pl.Series(since), DIAGCODE=code,
+        DISABTYPE=code.replace_strict(kinds, return_dtype=pl.String),
     )  # fmt: skip
 
 
 def allergies(world: World) -> pl.DataFrame:
     """DRUGALLERGY: three in a hundred, antibiotics and pain killers."""
-    rng, people = world.draws("allergies"), known(world)
-    some = people.filter(pl.Series(rng.random(people.height) < 0.03))
-    causes = drugs().filter(pl.col("drug").is_in(["penicillin", "amoxicillin", "cotrimoxazole", "ibuprofen", "tramadol", "ceftriaxone"]))
-    cause = causes[rng.integers(0, causes.height, some.height)]
-    since = np.datetime64(world.plan.start) - rng.integers(30, 3000, some.height)
-    return some.select("r", "f", "day").with_columns(
-        DATERECORD=pl.Series(np.maximum(since, some["birth"].to_numpy().astype("datetime64[D]"))),
-        DRUGALLERGY=cause["didstd"], DNAME=cause["name_th"], INFORMHOSP=world.codes(some["f"]),
+    rng = world.draws("allergies")
+    found = some(rng, known(world), 0.03)
+    causes = drugs().filter(pl.col("drug").is_in(ALLERGENS))
+    cause = causes[rng.integers(0, causes.height, found.height)]
+    since = np.datetime64(world.plan.start) - rng.integers(30, 3000, found.height)
+    since = np.maximum(since, found["birth"].to_numpy().astype("datetime64[D]"))
+    return found.select("r", "f", "day").with_columns(
+        DATERECORD=pl.Series(since), DRUGALLERGY=cause["didstd"], DNAME=cause["name_th"],
+        INFORMHOSP=world.codes(found["f"]),
     )  # fmt: skip
-
-
-LONG = {"dm": "E119", "ht": "I10"}
 
 
 def chronic(world: World) -> pl.DataFrame:
     """CHRONIC: each long illness of a registration since the day it was found."""
-    people, plan = known(world), world.plan
+    people, end = known(world), pl.min_horizontal("to_day", pl.lit(world.plan.end))
     frames = []
-    for column in ("dm", "ht", "E785", "N183", "J449", "J459", "I694", "F209", "M109"):
-        ill = people.filter(pl.col(column).is_not_null() & (pl.col(column) <= pl.min_horizontal("to_day", pl.lit(plan.end))))
-        frames.append(ill.select(
-            "r", "f", day=pl.max_horizontal("day", column), DATE_DIAG=column, CHRONIC=pl.lit(LONG.get(column, column)),
-        ))  # fmt: skip
-    found = pl.concat(frames)
-    own = world.codes(found["f"])
-    return found.with_columns(HOSP_DX=own, HOSP_RX=own, TYPEDISCH=pl.lit("03"))
+    for column in LONG:
+        ill = people.filter(pl.col(column).is_not_null() & (pl.col(column) <= end))
+        code = pl.col(f"{column}_code") if column in ("dm", "ht") else pl.lit(column)
+        found = pl.max_horizontal("day", column)
+        frames.append(ill.select("r", "f", day=found, DATE_DIAG=column, CHRONIC=code))
+    every = pl.concat(frames)
+    own = world.codes(every["f"])
+    return every.with_columns(HOSP_DX=own, HOSP_RX=own, TYPEDISCH=pl.lit("03"))
 
 
-def deaths(world: World) -> pl.DataFrame:
-    """DEATH: at home or in the facility, of the old mostly."""
-    rng = world.draws("deaths")
+def deaths(world: World, stays: pl.DataFrame) -> pl.DataFrame:
+    """DEATH: sent by the facility at home, and by the hospital when the person died in a stay there."""
+    inside = stays.filter("died").select("s", hospital="f", AN="AN", dx="dx")
+    inside = inside.unique("s", keep="first", maintain_order=True)
     dead = known(world).filter(pl.col("dies") & (pl.col("to_day") <= world.plan.end))
-    cause = pl.Series(["I219", "I64", "J189", "C349", "N185", "A419", "R54"]).gather(rng.integers(0, 7, dead.height))
-    inside = rng.random(dead.height) < 0.4
-    return dead.select("r", "f", day="to_day", DDEATH="to_day").with_columns(
-        pl.col("day", "DDEATH").cast(pl.Date), CDEATH_A=cause, CDEATH=cause, PDEATH=pl.Series(np.where(inside, "1", "2")),
-        HOSPDEATH=pl.select(pl.when(pl.Series(inside)).then(world.codes(dead["f"])).otherwise(pl.lit(""))).to_series(),
+    dead = dead.join(inside, on="s", how="left", maintain_order="left")
+    here = (pl.col("hospital") == pl.col("f")).fill_null(False)
+    dead = dead.with_columns(here=here).filter(pl.col("at_home") | pl.col("here"))
+    natural = pl.Series(CAUSES).gather(world.draws("deaths").integers(0, len(CAUSES), world.people.height))
+    cause = natural.gather(dead["s"])
+    allowed = dead["dx"].str.contains("^[A-R]").fill_null(False)
+    cause = either(allowed, dead["dx"], cause)
+    return dead.select("r", "f", day=pl.col("to_day").cast(pl.Date)).with_columns(
+        DDEATH=pl.col("day"), CDEATH_A=cause, CDEATH=cause, HOSPDEATH=world.codes(dead["hospital"]),
+        AN=either(dead["here"], dead["AN"]), PDEATH=either(dead["hospital"].is_not_null(), "1", "2"),
+        PREGDEATH=same("", dead.height),
     )  # fmt: skip
-
-
-def drug_rows() -> tuple[dict[str, str], ...]:
-    """The declared drugs."""
-    return rows("drugs")

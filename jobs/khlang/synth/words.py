@@ -44,8 +44,7 @@ def weighted(declared: str) -> Weighted:
 @cache
 def rows(name: str) -> tuple[dict[str, str], ...]:
     """Rows of catalog/synth/<name>.csv in file order."""
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
-        return tuple(csv.DictReader(lines))
+    return tuple(csv.DictReader((FOLDER / f"{name}.csv").read_text("utf-8").splitlines()))
 
 
 @cache
