@@ -1,0 +1,1 @@
+"""The demo: invented months delivered, the scheduler watched, the result shown."""
