@@ -62,38 +62,38 @@ class _Meter:
 
     def __init__(self, directory: Directory, limits: Limits) -> None:
         self._file, self._limits = directory.file, limits
-        self._before, self._start = 0, directory.file.consumed
+        self._inflated = self._compressed = self._start = 0
 
-    def check(self, count: int, start: int) -> None:
-        """Raise Bomb when `count` bytes of a member that began at `start` consumed bytes pass a limit."""
-        total = self._before + count
+    def begin(self) -> None:
+        """A member's first byte comes next (its header was read)."""
+        self._start = self._file.consumed
+
+    def check(self, count: int) -> None:
+        """Raise Bomb when `count` bytes of the member pass a limit."""
+        total, taken = self._inflated + count, self._file.consumed - self._start
         if count > self._limits.max_member_bytes or total > self._limits.max_total_bytes:
             raise Bomb
-        self._ratio(count, start)
-        self._ratio(total, self._start)
+        self._ratio(count, taken)
+        self._ratio(total, self._compressed + taken)
 
-    def _ratio(self, inflated: int, start: int) -> None:
-        compressed = max(self._file.consumed - start, 1)
+    def _ratio(self, inflated: int, compressed: int) -> None:
         if inflated > self._limits.max_ratio_after and inflated > self._limits.max_ratio * compressed:
             raise Bomb
 
     def done(self, count: int) -> None:
         """Count a member that was read to its end."""
-        self._before += count
-
-    @property
-    def consumed(self) -> int:
-        """Bytes of the zip read so far."""
-        return self._file.consumed
+        self._inflated += count
+        self._compressed += self._file.consumed - self._start
 
 
 def _inflate(directory: Directory, info: zipfile.ZipInfo, meter: _Meter) -> Iterator[bytes]:
     """A member's bytes; raises Bomb past a limit and BadZipFile when the directory lies about them."""
-    count, start = 0, meter.consumed
+    count = 0
     with directory.zip.open(_whole(info)) as stream:
+        meter.begin()
         while piece := stream.read(READ_BYTES):
             count += len(piece)
-            meter.check(count, start)
+            meter.check(count)
             yield piece
     if count != info.file_size:
         raise zipfile.BadZipFile("a member's size differs from the directory's")
