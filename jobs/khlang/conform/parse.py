@@ -156,10 +156,9 @@ def _read(body: bytes, fields: Sequence[str | None], rows: int) -> pl.DataFrame:
         separator="|",
         quote_char=None,
         infer_schema=False,
-        columns=[index for index, _ in wanted],
-        new_columns=[name for _, name in wanted],
+        new_columns=[f"field_{index}" for index in range(len(fields))],
         raise_if_empty=False,
-    )
+    ).select(pl.col(f"field_{index}").alias(name) for index, name in wanted)
     if frame.height != rows:
         raise KhlangError("conform.rows", f"{rows} lines were split into {frame.height} rows")
     return frame
