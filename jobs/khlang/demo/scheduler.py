@@ -6,14 +6,11 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-import requests
+from urllib.parse import quote, urlencode
 
 from khlang.errors import StackError
-from khlang.lake.secrets import Secrets
 from khlang.settings import Settings
-
-USER = "admin"
+from khlang.stack.airflow_api import AirflowApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +31,11 @@ class TaskRun:
 
 
 class Scheduler:
-    """A signed-in client of Airflow's REST API on loopback."""
+    """A signed-in client of Airflow's REST interface on loopback."""
 
     def __init__(self, settings: Settings) -> None:
-        """Sign in with the generated password; raises StackError when Airflow does not answer."""
-        self.address = f"http://127.0.0.1:{settings.port('airflow')}"
-        self.session = requests.Session()
-        self.session.trust_env = False
-        answer = self._ask(
-            "POST",
-            "/auth/token",
-            json={"username": USER, "password": Secrets.open(settings).airflow_admin_password},
-        )
-        self.session.headers["Authorization"] = f"Bearer {answer['access_token']}"
+        """Nothing is asked before the first call."""
+        self._api = AirflowApi(settings)
 
     def await_dags(self, dags: tuple[str, ...], seconds: float) -> None:
         """Wait until Airflow has parsed these DAGs."""
@@ -57,7 +46,7 @@ class Scheduler:
             if not missing:
                 return
             if time.monotonic() > deadline:
-                broken = [error["filename"] for error in self._get("/importErrors")["import_errors"]]
+                broken = [error["filename"] for error in self._api.import_errors()]
                 raise StackError(
                     "dags.missing",
                     f"Airflow does not know {', '.join(missing)} after {seconds:.0f} s",
@@ -69,12 +58,11 @@ class Scheduler:
 
     def unpause(self, dag: str) -> None:
         """Let a DAG be woken by its clock and its assets."""
-        self._ask("PATCH", f"/api/v2/dags/{dag}", json={"is_paused": False})
+        self._api.call("PATCH", f"/dags/{dag}", {"is_paused": False})
 
     def trigger(self, dag: str) -> str:
         """Start a run now; returns its id."""
-        answer = self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None})
-        return str(answer["dag_run_id"])
+        return self._api.trigger(dag)
 
     def busy(self, dags: tuple[str, ...]) -> list[str]:
         """Which of these DAGs have a run that is queued or running."""
@@ -94,34 +82,13 @@ class Scheduler:
 
     def log_tail(self, task: TaskRun, lines: int) -> list[str]:
         """The last lines of a task's log."""
-        place = f"/dags/{task.dag}/dagRuns/{task.run}/taskInstances/{task.job}/logs/{task.attempt}"
-        content = self._get(place, full_content=True)["content"]
+        place = f"/dags/{task.dag}/dagRuns/{quote(task.run)}/taskInstances/{task.job}/logs/{task.attempt}"
+        content = self._get(place, full_content="true")["content"]
         events = [event["event"] if isinstance(event, dict) else str(event) for event in content]
         return [event for event in events if not event.startswith("::")][-lines:]
 
     def _get(self, path: str, **query: Any) -> Any:
-        return self._ask("GET", f"/api/v2{path}", params=query)
-
-    def _ask(self, method: str, path: str, **parts: Any) -> Any:
-        try:
-            answer = self.session.request(method, self.address + path, timeout=30, **parts)
-        except requests.RequestException as error:
-            raise StackError(
-                "airflow.silent",
-                f"Airflow does not answer ({type(error).__name__})",
-                "Airflow ไม่ตอบ",
-                self.address,
-                "khlang status; khlang up",
-            ) from None
-        if answer.status_code >= 400:
-            raise StackError(
-                "airflow.refused",
-                f"Airflow refused {method} {path} ({answer.status_code})",
-                "Airflow ปฏิเสธคำขอ",
-                self.address,
-                "khlang status",
-            )
-        return answer.json()
+        return self._api.call("GET", f"{path}?{urlencode(query, doseq=True)}")
 
 
 def _task_run(found: dict[str, Any]) -> TaskRun:
