@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
-MANY = 1 << 60
-"""Stands for "no upper bound"."""
+from khlang.gold.attacker import MANY, Bounds, Count, Span, Sum
 
-
-class Count(NamedTuple):
-    """One unknown of the attacker: how many of what, where, when."""
-
-    what: str
-    place: tuple[str, str]
-    period: str
-
-
-class Sum(NamedTuple):
-    """What everyone knows: the parts add up to the total."""
-
-    total: Count
-    parts: tuple[Count, ...]
+Reason = tuple[Count, str]
+"""A count and the side of its interval ("low", "high") that must move away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +22,12 @@ class Rule:
         """The nearest multiple of the base; half goes up."""
         return (2 * value + self.base) // (2 * self.base) * self.base
 
-    def span(self, value: int) -> tuple[int, int]:
-        """What a reader learns of a shown count: bounds by its rounding, and that it is not small."""
+    def span(self, value: int) -> Span:
+        """What a reader learns of a shown count: the bounds of its rounding, and that it is not small."""
         if value == 0:
             return 0, 0
         shown = self.rounded(value)
-        low, high = shown - self.base // 2, shown + (self.base - 1) // 2
-        return max(low, self.limit + 1), high
+        return max(shown - self.base // 2, self.limit + 1), shown + (self.base - 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,103 +39,31 @@ class Cell:
     rest: Count | None = None
 
     @property
-    def all(self) -> tuple[Count, ...]:
+    def tells(self) -> tuple[Count, ...]:
         """Every count that the row tells of."""
         return self.counts if self.rest is None else (*self.counts, self.rest)
 
 
-@dataclass(slots=True)
-class Bounds:
-    """What an attacker knows of every count, as an interval; narrowed by the sums until nothing changes."""
-
-    low: dict[Count, int]
-    high: dict[Count, int]
-    sums: Mapping[Count, Sequence[Sum]]
-
-    def narrow(self, start: Iterable[Sum]) -> None:
-        """Follow the sums from `start` wherever an interval shrinks."""
-        waiting = dict.fromkeys(start)
-        while waiting:
-            one = next(iter(waiting))
-            del waiting[one]
-            for count in self._apply(one):
-                waiting.update(dict.fromkeys(other for other in self.sums.get(count, ()) if other != one))
-
-    def _apply(self, one: Sum) -> list[Count]:
-        """Narrow the members of one sum; returns those that changed."""
-        changed = self._set(one.total, *self.total_span(one))
-        for part in one.parts:
-            changed += self._set(part, *self.part_span(one, part))
-        return changed
-
-    def _set(self, count: Count, low: int, high: int) -> list[Count]:
-        """Keep the tighter bounds; an interval never becomes empty (rounding may contradict itself)."""
-        before = self.low[count], self.high[count]
-        self.low[count] = max(self.low[count], min(low, self.high[count]))
-        self.high[count] = min(self.high[count], max(high, self.low[count]))
-        return [] if before == (self.low[count], self.high[count]) else [count]
-
-    def total_span(self, one: Sum) -> tuple[int, int]:
-        """Bounds of a total by its parts."""
-        return sum(self.low[p] for p in one.parts), min(MANY, sum(self.high[p] for p in one.parts))
-
-    def part_span(self, one: Sum, part: Count) -> tuple[int, int]:
-        """Bounds of a part by the total and the other parts."""
-        others_high = sum(self.high[p] for p in one.parts) - self.high[part]
-        others_low = sum(self.low[p] for p in one.parts) - self.low[part]
-        return max(0, self.low[one.total] - others_high), max(0, self.high[one.total] - others_low)
-
-
-@dataclass(slots=True)
 class Table:
-    """Everything that would be published together: cells, the true counts, the sums everyone knows."""
+    """Everything that is published together: cells, the true counts, the sums everyone knows."""
 
-    cells: Sequence[Cell]
-    values: Mapping[Count, int]
-    sums: Sequence[Sum]
-    rule: Rule = field(default_factory=Rule)
-    hidden: set[Hashable] = field(default_factory=set)
-    _sums_of: dict[Count, list[Sum]] = field(default_factory=dict)
-    _cells_of: dict[Count, list[Cell]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Index sums and cells by the counts they hold."""
-        for one in self.sums:
+    def __init__(
+        self, cells: Sequence[Cell], values: Mapping[Count, int], sums: Sequence[Sum], rule: Rule
+    ) -> None:
+        """Index sums and cells by the counts they hold; `hidden` holds keys of cells, at first none."""
+        self.cells, self.values, self.sums, self.rule = cells, values, sums, rule
+        self.hidden: set[Hashable] = set()
+        self._sums_of: dict[Count, list[Sum]] = {}
+        self._cells_of: dict[Count, list[Cell]] = {}
+        for one in sums:
             for count in (one.total, *one.parts):
                 self._sums_of.setdefault(count, []).append(one)
-        for cell in self.cells:
-            for count in cell.all:
+        for cell in cells:
+            for count in cell.tells:
                 self._cells_of.setdefault(count, []).append(cell)
 
-    def sensitive(self, cell: Cell) -> list[Count]:
-        """Counts of a cell that nobody may learn: 1 to the limit, and an empty part or rest (a whole class)."""
-        small = [c for c in cell.all if 1 <= self.values[c] <= self.rule.limit]
-        if cell.rest is None:
-            return small
-        return small + [c for c in (cell.counts[0], cell.rest) if self.values[c] == 0]
-
-    def bounds(self, group: Iterable[Count] | None = None) -> Bounds:
-        """What the shown cells tell an attacker who knows every rule, of a group of counts or of all."""
-        chosen = set(self.values if group is None else group)
-        low, high = dict.fromkeys(chosen, 0), dict.fromkeys(chosen, MANY)
-        for cell in {id(cell): cell for count in chosen for cell in self._cells_of.get(count, ())}.values():
-            if cell.key not in self.hidden:
-                for count, (lowest, highest) in self._shown(cell):
-                    low[count], high[count] = max(low[count], lowest), min(high[count], highest)
-        made = Bounds(low, high, self._sums_of)
-        made.narrow(one for count in chosen for one in self._sums_of.get(count, ()))
-        return made
-
-    def _shown(self, cell: Cell) -> Iterator[tuple[Count, tuple[int, int]]]:
-        """Intervals that a shown cell gives: its counts, and the rest between them."""
-        spans = [self.rule.span(self.values[count]) for count in cell.counts]
-        yield from zip(cell.counts, spans, strict=True)
-        if cell.rest is not None:
-            (low, high), (other_low, other_high) = sorted(spans)
-            yield cell.rest, (max(self.rule.limit + 1, other_low - high), max(other_high - low, 0))
-
     def protect(self) -> set[Hashable]:
-        """Hide what is small, then one more cell after another until nothing small can be solved."""
+        """Hide what is small, then one cell after another until nothing small can be solved; the keys."""
         small = {cell.key: self.sensitive(cell) for cell in self.cells}
         self.hidden |= {key for key, counts in small.items() if counts}
         guarded = {count for counts in small.values() for count in counts}
@@ -158,14 +71,36 @@ class Table:
             self._protect_group(sorted(guarded & group), group)
         return self.hidden
 
+    def sensitive(self, cell: Cell) -> list[Count]:
+        """Counts of a cell that nobody may learn: 1 to the limit, and an empty part or rest (a whole class)."""
+        small = [count for count in cell.tells if 1 <= self.values[count] <= self.rule.limit]
+        if cell.rest is None:
+            return small
+        return small + [count for count in (cell.counts[0], cell.rest) if self.values[count] == 0]
+
+    def bounds(self, group: Iterable[Count]) -> Bounds:
+        """What the shown cells tell an attacker of a group of counts."""
+        chosen = set(group)
+        cells = {id(cell): cell for count in chosen for cell in self._cells_of.get(count, ())}.values()
+        shown = [told for cell in cells if cell.key not in self.hidden for told in self.shown(cell)]
+        return Bounds(chosen, shown, self._sums_of)
+
+    def shown(self, cell: Cell) -> Iterator[tuple[Count, Span]]:
+        """Intervals that a shown cell gives: of its counts, and of the rest between them."""
+        spans = [self.rule.span(self.values[count]) for count in cell.counts]
+        yield from zip(cell.counts, spans, strict=True)
+        if cell.rest is not None:
+            (low, high), (other_low, other_high) = sorted(spans)
+            yield cell.rest, (max(self.rule.limit + 1, other_low - high), other_high - low)
+
     def _protect_group(self, guarded: list[Count], group: set[Count]) -> None:
-        """Hide cells of one group of counts that hang together until all its guarded counts are safe."""
+        """Hide cells of counts that hang together until all guarded ones are safe; at worst all of them."""
         while True:
             known = self.bounds(group)
             unsafe = next((count for count in guarded if known.high[count] <= self.rule.limit), None)
             if unsafe is None:
                 return
-            more = self._loosen(unsafe, "high", known, set())
+            more = self._loosen((unsafe, "high"), known, set())
             self.hidden |= more or {key for count in group for key in self._showing(count)}
 
     def _groups(self, guarded: set[Count]) -> Iterator[set[Count]]:
@@ -173,16 +108,13 @@ class Table:
         left = set(guarded)
         while left:
             group: set[Count] = set()
-            waiting = [next(iter(left))]
+            waiting = [min(left)]
             while waiting:
                 count = waiting.pop()
-                if count in group:
-                    continue
-                group.add(count)
-                for one in self._sums_of.get(count, ()):
-                    waiting += [one.total, *one.parts]
-                for cell in self._cells_of.get(count, ()):
-                    waiting += cell.all
+                if count not in group:
+                    group.add(count)
+                    waiting += [c for one in self._sums_of.get(count, ()) for c in (one.total, *one.parts)]
+                    waiting += [c for cell in self._cells_of.get(count, ()) for c in cell.tells]
             left -= group
             yield group
 
@@ -190,31 +122,34 @@ class Table:
         """Keys of the shown cells that tell of a count."""
         return {cell.key for cell in self._cells_of.get(count, ()) if cell.key not in self.hidden}
 
-    def _loosen(self, count: Count, side: str, known: Bounds, seen: set[tuple[Count, str]]) -> set[Hashable]:
-        """Cells to hide next, so that the count's bound on one side moves away; empty: no way found."""
-        if (count, side) in seen:
+    def _loosen(self, wanted: Reason, known: Bounds, seen: set[Reason]) -> set[Hashable]:
+        """Cells to hide next, so that a bound moves away; empty: no way found."""
+        if wanted in seen:
             return set()
-        seen.add((count, side))
-        shown = self._showing(count)
+        seen.add(wanted)
+        shown = self._showing(wanted[0])
         if shown:
             return shown
-        for one in self._sums_of.get(count, ()):
-            for other, other_side in self._reasons(one, count, side, known):
-                found = self._loosen(other, other_side, known, seen)
+        for one in self._sums_of.get(wanted[0], ()):
+            for reason in self._reasons(one, wanted, known):
+                found = self._loosen(reason, known, seen)
                 if found:
                     return found
         return set()
 
-    def _reasons(self, one: Sum, count: Count, side: str, known: Bounds) -> list[tuple[Count, str]]:
-        """Which bounds of a sum's other members make the bound of a count; the cheapest to hide first."""
-        span = known.total_span(one) if count == one.total else known.part_span(one, count)
-        bound = known.high[count] if side == "high" else known.low[count]
-        if span[1 if side == "high" else 0] != bound:
+    def _reasons(self, one: Sum, wanted: Reason, known: Bounds) -> list[Reason]:
+        """Which bounds of a sum's other members make a bound; the cheapest to hide first, the total last."""
+        count, side = wanted
+        low, high = known.span_by(one, count)
+        if (side, known.high[count]) != ("high", high) and (side, known.low[count]) != ("low", low):
             return []
-        others = sorted((p for p in one.parts if p != count), key=lambda p: (self.values[p], p))
+        others = sorted((part for part in one.parts if part != count), key=lambda c: (self.values[c], c))
         if count == one.total:
-            bounded = [p for p in others if (known.high[p] < MANY if side == "high" else known.low[p] > 0)]
-            return [(p, side) for p in bounded]
-        if side == "high":
-            return [*((p, "low") for p in others if known.low[p] > 0), (one.total, "high")]
-        return [*((p, "high") for p in others if known.high[p] < MANY), (one.total, "low")]
+            return [(part, side) for part in others if _bounded(part, side, known)]
+        other_side = "low" if side == "high" else "high"
+        return [*((p, other_side) for p in others if _bounded(p, other_side, known)), (one.total, side)]
+
+
+def _bounded(count: Count, side: str, known: Bounds) -> bool:
+    """Whether a count is bounded on a side at all."""
+    return known.low[count] > 0 if side == "low" else known.high[count] < MANY

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from khlang.model.indicator import COLUMNS, Definition, Indicator
 
+KEY = ("indicator", "level", "area", "fiscal_year", "month")
 LEVELS_SQL = """
 select c.indicator, a.level, a.area, c.fiscal_year, c.month,
        sum(c.numerator) as numerator, sum(c.denominator) as denominator
@@ -40,7 +41,15 @@ from (
 join facility_area as a on a.hospcode = m.hospcode
 group by a.level, a.area, m.fiscal_year, m.month
 """
-VOLUME = ("visits", "visit_patients", "referrals_out", "discharges", "lab_results", "vaccine_doses", "pregnancy_ends")
+VOLUME = (
+    "visits",
+    "visit_patients",
+    "referrals_out",
+    "discharges",
+    "lab_results",
+    "vaccine_doses",
+    "pregnancy_ends",
+)
 """Counts of facility_month that may leave gold, by province."""
 VOLUME_SQL = f"""
 select 'province' as level, province_code as area, fiscal_year, month,
@@ -67,7 +76,10 @@ def exact(chosen: Iterable[Indicator]) -> str:
     """One select for gold.indicator: every indicator, level, area, fiscal year and month."""
     listed = [(one, definition) for one in chosen for definition in one.definitions]
     named, leveled = [], []
-    for counting, single, template in (("sum", SUMMED_SQL, LEVELS_SQL), ("distinct", SINGLE_SQL, DISTINCT_LEVELS_SQL)):
+    for counting, single, template in (
+        ("sum", SUMMED_SQL, LEVELS_SQL),
+        ("distinct", SINGLE_SQL, DISTINCT_LEVELS_SQL),
+    ):
         parts = [counted(one, definition) for one, definition in listed if one.counting == counting]
         if parts:
             named.append(f"{counting}_units as ({single.format(units=UNION.join(parts))})")

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from khlang.model.codes import code_list
-from khlang.model.geography import area, lineage
+from khlang.model.facility import Facility
+from khlang.model.geography import lineage
 
-FACILITY = pa.schema([(name, pa.string()) for name in ("hospcode", "province", "health_region", "name", "level")])
+FACILITY = pa.schema(
+    [(name, pa.string()) for name in ("hospcode", "province", "health_region", "name", "level")]
+)
 FACILITY_AREA = pa.schema([(name, pa.string()) for name in ("hospcode", "level", "area")])
-
-
-@dataclass(frozen=True, slots=True)
-class Facility:
-    """A facility as gold needs it: where it lies."""
-
-    hospcode: str
-    province: str
-    name: str = ""
-    level: str = ""
 
 
 def facility_view(facilities: Iterable[Facility]) -> pa.Table:
@@ -48,14 +41,11 @@ def facility_area_view(facilities: Iterable[Facility]) -> pa.Table:
 
 def code_view(view: str) -> pa.Table:
     """View `code_<list>`: a code list of the catalog, every column as text, empty text as null."""
-    rows = [{name: value or None for name, value in row.items()} for row in code_list(view.removeprefix("code_"))]
+    listed = code_list(view.removeprefix("code_"))
+    rows = [{name: value or None for name, value in row.items()} for row in listed]
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in rows[0]]))
 
 
 def expected(facilities: Iterable[Facility]) -> Mapping[tuple[str, str], int]:
     """(level, area) -> facilities of the registry that lie in it."""
-    counted: dict[tuple[str, str], int] = {}
-    for one in facilities:
-        for place in lineage(one.province):
-            counted[area(place.level, place.code).place] = counted.get(place.place, 0) + 1
-    return counted
+    return Counter(place.place for one in facilities for place in lineage(one.province))

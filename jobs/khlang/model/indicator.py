@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Literal
 
 from khlang.errors import CatalogError
@@ -55,7 +56,8 @@ class Indicator:
     """One number planners follow.
 
     `counting` distinct: the denominator counts each unit once in every area. `counts` names the populations
-    behind numerator and denominator: indicators that share one are protected together when published.
+    behind numerator and denominator: indicators (and volumes of facility_month) that share one are protected
+    together when published. `denominator_is_constant`: it is the same number in every fiscal year.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Indicator:
     counts: tuple[str, str]
     source: str
     definitions: tuple[Definition, ...]
+    denominator_is_constant: bool = False
     target: Target | None = None
     examples: tuple[Example, ...] = ()
 
@@ -87,7 +90,7 @@ class Indicator:
 def _definitions(rows: list[Mapping[str, Any]], where: str) -> tuple[Definition, ...]:
     """The [[definition]] tables, the oldest first; periods must not overlap."""
     made = sorted((Definition(**row) for row in rows), key=lambda d: d.valid_from or date.min)
-    for older, newer in zip(made, made[1:], strict=False):
+    for older, newer in pairwise(made):
         if older.valid_to is None or newer.valid_from is None or older.valid_to >= newer.valid_from:
             raise CatalogError("indicator.validity", "two definitions hold at the same time", place=where)
     if not made:
@@ -103,7 +106,8 @@ def parse(text: str, where: str) -> Indicator:
     target = Target(**raw.pop("target")) if "target" in raw else None
     counts = tuple(raw.pop("counts", (f"{raw['id']} numerator", f"{raw['id']} denominator")))
     if f"{raw['id']}.toml" != where or len(counts) != 2:
-        raise CatalogError("indicator.id", "the file is named after the id; counts has two names", place=where)
+        words = "the file is named after the id; counts has two names"
+        raise CatalogError("indicator.id", words, place=where)
     return Indicator(**raw, counts=counts, definitions=definitions, target=target, examples=examples)
 
 

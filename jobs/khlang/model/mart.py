@@ -120,7 +120,8 @@ def _check(raw: Mapping[str, Any], where: str) -> Check:
     known = {item.name for item in fields(Check)}
     if not raw or not set(raw) <= known:
         raise CatalogError("mart.check", f"a check with attributes {sorted(raw)} is not known", place=where)
-    return Check(**{name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()})
+    given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
+    return Check(**given)
 
 
 def parse(text: str, where: str) -> Mart:
@@ -136,7 +137,8 @@ def parse(text: str, where: str) -> Mart:
     known = {column.name for column in mart.fields}
     used = {name for check in mart.checks for name in (*check.unique, *check.not_null, check.column) if name}
     if not set(mart.key) | used <= known:
-        raise CatalogError("mart.column", "the key or a check names a column that is not declared", place=where)
+        words = "the key or a check names a column that is not declared"
+        raise CatalogError("mart.column", words, place=where)
     if mart.stored and Check(unique=mart.key) not in mart.checks:
         raise CatalogError("mart.key", "a stored mart must check that its key is unique", place=where)
     return mart
@@ -173,7 +175,8 @@ def in_order(wanted: Iterable[str], declared: Mapping[str, Mart]) -> tuple[Mart,
         if name in done or is_external(name):
             return
         if name in path or name not in declared:
-            raise CatalogError("mart.reads", f"{name} is not declared, or reads itself", place=" > ".join(path))
+            words = f"{name} is not declared, or reads itself"
+            raise CatalogError("mart.reads", words, place=" > ".join(path))
         for source in declared[name].reads:
             visit(source, (*path, name))
         done[name] = declared[name]

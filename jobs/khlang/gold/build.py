@@ -1,0 +1,117 @@
+"""Silver at its visible versions -> stored marts, checked, and the views that indicators read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from khlang.gold import checks
+from khlang.gold.views import code_view, facility_area_view, facility_view
+from khlang.lake import tables
+from khlang.lake.locks import Held
+from khlang.model.facility import Facility
+from khlang.model.mart import Mart, externals, functions, in_order
+from khlang.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+THREADS = 3
+SMALL_BYTES = 256 << 20
+"""Silver below this is planned once: re-planning every stage (AQE) costs more there than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A stored mart of this batch: its version and its rows."""
+
+    version: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One gold batch under way. `application` names the batch and the silver versions it reads."""
+
+    spark: SparkSession
+    settings: Settings
+    application: str
+    held: Held
+
+    def store(self, name: str, rows: DataFrame) -> int:
+        """Replace a table of gold in one commit; a re-run of the batch over the same silver finds it there."""
+        self.held.check()
+        return tables.overwrite(rows, self.settings, f"gold.{name}", self.application)
+
+    def store_arrow(self, name: str, rows: pa.Table) -> Built:
+        """The same for a small table that the driver holds."""
+        frame = self.spark.createDataFrame(rows)
+        return Built(self.store(name, frame.coalesce(1)), rows.num_rows)
+
+    def view(self, name: str, version: int) -> None:
+        """A view of a gold table at the version that this batch left."""
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        reader.load(tables.s3a(self.settings, f"gold.{name}")).createOrReplaceTempView(name)
+
+
+def application(batch: str, silver: Mapping[str, int]) -> str:
+    """Name of the batch's commits: a batch that is resumed over a newer silver writes anew."""
+    versions = sorted(item for item in silver.items() if item[0].startswith("silver."))
+    read = ",".join(f"{name}={version}" for name, version in versions)
+    return f"{batch}@{hashlib.sha256(read.encode()).hexdigest()[:12]}"
+
+
+def open_views(build: Build, wanted: Iterable[str], facilities: Sequence[Facility]) -> None:
+    """Everything that is read and not declared: functions, tables of silver, code lists, the registry."""
+    for function in functions().values():
+        build.spark.sql(function.ddl)
+    outside = externals(wanted)
+    silver = [name for name in outside if name.startswith("silver_")]
+    tables.views(build.spark, build.settings, [name.replace("_", ".", 1) for name in silver])
+    held = {name: code_view(name) for name in outside if name.startswith("code_")}
+    held |= {"facility": facility_view(facilities), "facility_area": facility_area_view(facilities)}
+    for name, rows in held.items():
+        build.spark.createDataFrame(rows).createOrReplaceTempView(name)
+    _plan_for_size(build.spark, silver)
+
+
+def _plan_for_size(spark: SparkSession, views: Iterable[str]) -> None:
+    """Adaptive execution pays only where there is much to adapt to."""
+    plans = [spark.table(name)._jdf.queryExecution().optimizedPlan() for name in views]
+    size = sum(int(str(plan.stats().sizeInBytes())) for plan in plans)
+    spark.conf.set("spark.sql.adaptive.enabled", str(size > SMALL_BYTES).lower())
+
+
+def build_marts(build: Build, declared: Mapping[str, Mart], wanted: Iterable[str]) -> dict[str, Built]:
+    """Every stored mart in one commit each, and a view of every declared mart that is wanted.
+
+    Marts are built in threads, each after those it reads; building blocks are kept in memory.
+    """
+    chosen = in_order([*(m.name for m in declared.values() if m.stored), *wanted], declared)
+    waiting: dict[str, Future[Built | None]] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for mart in chosen:
+            sources = [waiting[name] for name in mart.reads if name in waiting]
+            waiting[mart.name] = pool.submit(_build, build, mart, sources)
+        done = {name: future.result() for name, future in waiting.items()}
+    return {name: built for name, built in done.items() if built is not None}
+
+
+def _build(build: Build, mart: Mart, sources: Sequence[Future[Built | None]]) -> Built | None:
+    """One mart after its sources: stored, checked and opened again, or kept as a building block."""
+    for source in sources:
+        source.result()
+    rows = build.spark.sql(mart.sql)
+    checks.columns_match(mart, [(field.name, field.dataType.simpleString()) for field in rows.schema.fields])
+    if not mart.stored:
+        rows.cache().createOrReplaceTempView(mart.name)
+        return None
+    version = build.store(mart.name, rows)
+    build.view(mart.name, version)
+    found = build.spark.sql(checks.failures_sql(mart)).collect()[0].asDict()
+    return Built(version, checks.judge(mart, found))
