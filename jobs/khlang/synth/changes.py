@@ -33,7 +33,11 @@ def _again(world: World, topic: str, frame: pl.DataFrame, change: dict[str, str]
         wanted &= pl.col(column) == change["was"]
     chosen = frame.filter(wanted)
     chosen = chosen.filter(pl.Series(rng.random(chosen.height) < float(change["share"])))
-    later = chosen["month"].to_numpy() + 1 + (rng.random(chosen.height) * (last - chosen["month"].to_numpy())).astype(int)
+    later = (
+        chosen["month"].to_numpy()
+        + 1
+        + (rng.random(chosen.height) * (last - chosen["month"].to_numpy())).astype(int)
+    )
     moved = chosen.with_columns(month=pl.Series(later, dtype=pl.Int64))
     if not column:
         return moved

@@ -11,7 +11,7 @@ from khlang.synth.registers import Tables
 from khlang.synth.words import rows
 from khlang.synth.world import World
 
-BACK_DAYS = 900
+BACK_DAYS = 560
 """Vaccinations given so long before the plan's start are still sent with the first zip."""
 
 
@@ -25,7 +25,9 @@ def vaccinations(world: World) -> pl.DataFrame:
     frames = []
     for dose in rows("vaccines"):
         age = int(dose["age_days"])
-        late = tardy + rng.integers(0, 12, young.height) if age > 2 else np.zeros(young.height, dtype=np.int64)
+        late = (
+            tardy + rng.integers(0, 12, young.height) if age > 2 else np.zeros(young.height, dtype=np.int64)
+        )
         days = birth + (age + late).astype("timedelta64[D]")
         taken = (loyal < float(dose["share"])) & (days >= begin) & (days <= end)
         given = young.select("r", day=pl.Series(days), VACCINETYPE=pl.lit(dose["vaccine"]))

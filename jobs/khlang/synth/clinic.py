@@ -87,7 +87,10 @@ def _diagnoses(world: World, visits: pl.DataFrame) -> pl.DataFrame:
     hurt = np.flatnonzero(visits["dx"].str.contains("^[ST]").to_numpy())
     found.append((hurt, EXTERNAL.gather(rng.integers(0, len(EXTERNAL), len(hurt))), "5"))
     return pl.concat(
-        [_linked(visits, rows).with_columns(DIAGTYPE=pl.lit(kind), DIAGCODE=code) for rows, code, kind in found]
+        [
+            _linked(visits, rows).with_columns(DIAGTYPE=pl.lit(kind), DIAGCODE=code)
+            for rows, code, kind in found
+        ]
     )
 
 
@@ -135,4 +138,6 @@ def _appointments(world: World, visits: pl.DataFrame) -> pl.DataFrame:
     rows = np.flatnonzero(rng.random(visits.height) < share)
     gaps = {"7": 0.1, "14": 0.15, "28": 0.4, "56": 0.25, "84": 0.1}
     ahead = choose(rng, gaps, len(rows)).cast(pl.Int64)
-    return _linked(visits, rows).with_columns(APDATE=pl.col("day") + days(ahead), APDIAG=visits["dx"].gather(rows))
+    return _linked(visits, rows).with_columns(
+        APDATE=pl.col("day") + days(ahead), APDIAG=visits["dx"].gather(rows)
+    )

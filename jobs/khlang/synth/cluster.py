@@ -6,10 +6,10 @@ import polars as pl
 
 from khlang.model.contract import contracts
 from khlang.synth import children, clinic, field, longcare, mothers, referrals, stays
-from khlang.synth.draw import either
 from khlang.synth.changes import changed
-from khlang.synth.places import places
+from khlang.synth.draw import either
 from khlang.synth.notes import Noted, noted
+from khlang.synth.places import places
 from khlang.synth.registers import Tables, deaths, registers
 from khlang.synth.visits import book
 from khlang.synth.wire import finished
@@ -47,8 +47,12 @@ def _recipes(world: World) -> Tables:
 
 def _outcomes(world: World, visits: pl.DataFrame, sent: pl.DataFrame, stayed: pl.DataFrame) -> pl.DataFrame:
     """How visits came about and ended: by appointment, referred in, referred out, admitted."""
-    came = sent.select(r="there", day="day", source="f").unique(["r", "day"], keep="first", maintain_order=True)
-    rows = visits.select("v", "r", "day", "kind").join(came, on=["r", "day"], how="left", maintain_order="left")
+    came = sent.select(r="there", day="day", source="f").unique(
+        ["r", "day"], keep="first", maintain_order=True
+    )
+    rows = visits.select("v", "r", "day", "kind").join(
+        came, on=["r", "day"], how="left", maintain_order="left"
+    )
     rows = rows.join(sent.select("v", "above"), on="v", how="left", maintain_order="left")
     rows = rows.join(stayed.select("v", "AN"), on="v", how="left", maintain_order="left")
     into, out, stays_here = (rows[name].is_not_null() for name in ("source", "above", "AN"))

@@ -66,7 +66,9 @@ def _buddhist(column: Column, values: pl.Series, rng: np.random.Generator) -> pl
 
 
 def _no_number(column: Column, values: pl.Series, rng: np.random.Generator) -> pl.Series:
-    return _either(rng, len(values), values + "x", "~" + values, pl.repeat("n", len(values), dtype=pl.String, eager=True))
+    return _either(
+        rng, len(values), values + "x", "~" + values, pl.repeat("n", len(values), dtype=pl.String, eager=True)
+    )
 
 
 def _out_of_range(column: Column, values: pl.Series, rng: np.random.Generator) -> pl.Series:

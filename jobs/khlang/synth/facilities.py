@@ -9,11 +9,23 @@ from khlang.model.codes import code_list
 from khlang.synth.plan import Plan
 from khlang.synth.words import tables
 
-COLUMNS = ["hospcode", "hospcode9", "name", "level", "hostype", "province", "health_region", "ampur", "tambon"]
+COLUMNS = [
+    "hospcode",
+    "hospcode9",
+    "name",
+    "level",
+    "hostype",
+    "province",
+    "health_region",
+    "ampur",
+    "tambon",
+]
 Level = tuple[str, str, str, str]
 """Level, hospital type, start of the 9-character code, kind of facility in Thai."""
 FIRST: tuple[Level, ...] = (
-    ("A", "05", "EA", "โรงพยาบาลศูนย์"), ("S", "06", "EA", "โรงพยาบาลทั่วไป"), ("M1", "06", "EA", "โรงพยาบาลทั่วไป")
+    ("A", "05", "EA", "โรงพยาบาลศูนย์"),
+    ("S", "06", "EA", "โรงพยาบาลทั่วไป"),
+    ("M1", "06", "EA", "โรงพยาบาลทั่วไป"),
 )
 """Levels of the first facility of a province, in turn."""
 OTHERS: tuple[Level, ...] = (
@@ -68,7 +80,9 @@ def facilities(plan: Plan) -> pl.DataFrame:
 def _clustered(rows: pl.DataFrame) -> pl.DataFrame:
     """Facilities of a region in clusters of at most CLUSTER: referrals stay inside a cluster."""
     region_rank = pl.int_range(pl.len()).over("health_region") // CLUSTER
-    named = rows.with_columns(group=pl.concat_str(pl.col("health_region"), region_rank.cast(pl.String), separator="/"))
+    named = rows.with_columns(
+        group=pl.concat_str(pl.col("health_region"), region_rank.cast(pl.String), separator="/")
+    )
     order = named.get_column("group").unique(maintain_order=True)
     return named.with_columns(
         cluster=pl.col("group").replace_strict(order, pl.Series(range(len(order))), return_dtype=pl.Int64)

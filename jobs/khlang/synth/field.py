@@ -66,7 +66,9 @@ def _activities(world: World, villages: pl.DataFrame) -> pl.DataFrame:
     rng, plan = world.draws("activities"), world.plan
     row, month = np.nonzero(rng.random((villages.height, plan.months)) < 0.4)
     first = np.array([np.datetime64(plan.month_start(number)) for number in range(plan.months)])[month]
-    chosen = villages.select("f", "VID")[row].with_columns(day=pl.Series(first + rng.integers(0, 27, len(row))))
+    chosen = villages.select("f", "VID")[row].with_columns(
+        day=pl.Series(first + rng.integers(0, 27, len(row)))
+    )
     return chosen.with_columns(DATE_START=pl.col("day"), DATE_FINISH=pl.col("day"))
 
 

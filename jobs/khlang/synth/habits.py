@@ -52,7 +52,12 @@ class Habit:
 
 FORMS = ("cp874", "utf-8-sig", "headerless", "unknown", "empty", "utf-16")
 """Faults of whole members, dealt out to zips in turn."""
-FORM_FILES = {"cp874": "PERSON", "utf-8-sig": "DRUG_OPD", "headerless": "CHRONICFU", "utf-16": "DIAGNOSIS_OPD"}
+FORM_FILES = {
+    "cp874": "PERSON",
+    "utf-8-sig": "DRUG_OPD",
+    "headerless": "CHRONICFU",
+    "utf-16": "DIAGNOSIS_OPD",
+}
 EVERY = {"none": 0, "some": 16, "many": 8}
 ENCODINGS = ("cp874", "utf-8-sig", "utf-16")
 

@@ -28,7 +28,7 @@ def _followed(world: World, kind: str) -> pl.DataFrame:
     if kind == "ht":
         ill = ill.filter(pl.col("dm").is_null())
     loyal = some(rng, ill, ill["at_home"].cast(pl.Float64).to_numpy() * 0.7 + 0.1)
-    gap = rng.choice([42, 56, 84], loyal.height, p=[0.3, 0.5, 0.2])
+    gap = rng.choice([56, 84, 112], loyal.height, p=[0.4, 0.4, 0.2])
     times = ((plan.end - plan.start).days + BACK_DAYS) // gap
     row = np.repeat(np.arange(loyal.height), times)
     step = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
@@ -83,7 +83,9 @@ def _tests(world: World, seen: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFra
     rng = world.draws("tests")
     others = visits.filter(pl.col("care").is_in(PANELS))
     others = others.select("r", "day", "f", kind="care", SEQ="seq", DATE_SERV="day")
-    done = pl.concat([seen.select(others.columns), others]).unique(["r", "day"], keep="first", maintain_order=True)
+    done = pl.concat([seen.select(others.columns), others]).unique(
+        ["r", "day"], keep="first", maintain_order=True
+    )
     frames = []
     for test in rows("labs"):
         mine = some(rng, done.filter(pl.col("kind") == test["panel"]), float(test["share"]))
@@ -113,7 +115,9 @@ def _screening(world: World, visits: pl.DataFrame) -> pl.DataFrame:
     days = np.datetime64(plan.end) - rng.integers(0, BACK_DAYS, asked.height)
     came = visits.filter(pl.col("kind") == "screen").select("r", "day", "kind")
     surveyed = asked.select("r", day=pl.Series(days).cast(pl.Date), kind=pl.lit("screen"))
-    once = pl.concat([came, surveyed.cast({"r": came.schema["r"]})]).unique("r", keep="first", maintain_order=True)
+    once = pl.concat([came, surveyed.cast({"r": came.schema["r"]})]).unique(
+        "r", keep="first", maintain_order=True
+    )
     seen = with_seq(world, once, visits)
     body, count = world.of(seen["r"], "height", "weight", "ht"), seen.height
     upper = np.clip(rng.normal(np.where(body["ht"].is_not_null().to_numpy(), 140, 123), 13), 85, 220)

@@ -81,7 +81,7 @@ def _pregnancies(world: World) -> pl.DataFrame:
     """One row per pregnancy; `place_r` is the registration where the birth happened, `late` weeks to the first call."""
     rng, ended = world.draws("mothers"), _ended(world)
     every = pl.concat([ended, _going(world, ended["r"])])
-    late = np.where(rng.random(every.height) < 0.2, rng.integers(8, 20, every.height), 0)
+    late = np.where(rng.random(every.height) < 0.33, rng.integers(8, 20, every.height), 0)
     place = world.of(every["r"], "hospital", "up")
     own = pl.when(place["hospital"]).then(pl.col("r")).otherwise(place["up"].cast(pl.Int64))
     return every.with_columns(

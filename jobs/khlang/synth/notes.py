@@ -53,17 +53,23 @@ def noted(world: World, tables: Tables) -> Noted:
         free = frame["note"].is_null().to_numpy() & (frame[column] != "").to_numpy()
         chosen = np.flatnonzero(free & (rng.random(frame.height) < share))
         writer = _Writer(world, rng, file, column, first)
-        texts = [writer.write(r, text) for r, text in zip(frame["r"][chosen].to_list(), frame[column][chosen].to_list(), strict=True)]
+        texts = [
+            writer.write(r, text)
+            for r, text in zip(frame["r"][chosen].to_list(), frame[column][chosen].to_list(), strict=True)
+        ]
         numbers = pl.Series(range(first, first + len(chosen)), dtype=pl.Int64)
         done[file] = frame.with_columns(
-            frame["note"].scatter(chosen, numbers), frame[column].scatter(chosen, pl.Series(texts, dtype=pl.String))
+            frame["note"].scatter(chosen, numbers),
+            frame[column].scatter(chosen, pl.Series(texts, dtype=pl.String)),
         )
         first += len(chosen)
         spans += writer.spans
         people.append(frame["r"][chosen].cast(pl.Int64))
     heads = world.people["head"].gather(pl.concat(people)).unique()
     spoken_of = world.people["head"].is_in(heads.implode()).gather(done["PERSON"]["r"])
-    done["PERSON"] = done["PERSON"].with_columns(note=pl.select(pl.when(spoken_of).then(pl.lit(-1, pl.Int64))).to_series())
+    done["PERSON"] = done["PERSON"].with_columns(
+        note=pl.select(pl.when(spoken_of).then(pl.lit(-1, pl.Int64))).to_series()
+    )
     return Noted(done, pl.DataFrame(spans, schema=SPANS, orient="row"))
 
 
@@ -75,7 +81,9 @@ class _Writer:
         templates = declared("notes")["templates"]
         self.templates = [PLACEHOLDER.split(text) for text in templates.get(file, templates["other"])]
         self.rng, self.file, self.column, self.number = rng, file, column, first
-        self.people = world.people.select("name", "lname", "phone", "cid_true", "hn", "pid", "house", "head", "size")
+        self.people = world.people.select(
+            "name", "lname", "phone", "cid_true", "hn", "pid", "house", "head", "size"
+        )
         self.home = world.people.select("name", "lname")
         self.spans: list[tuple[object, ...]] = []
 
@@ -85,7 +93,9 @@ class _Writer:
         out = parts[0]
         for placeholder, rest in zip(parts[1::2], parts[2::2], strict=True):
             kind, value = ("keep", text) if placeholder == "text" else self._identifier(placeholder, row)
-            self.spans.append((self.number, self.file, self.column, len(out), len(out) + len(value), kind, value))
+            self.spans.append(
+                (self.number, self.file, self.column, len(out), len(out) + len(value), kind, value)
+            )
             out += value + rest
         self.number += 1
         return out

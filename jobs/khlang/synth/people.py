@@ -37,7 +37,10 @@ def souls(plan: Plan, cluster: pl.DataFrame, first: int) -> pl.DataFrame:
     sex = np.where(place == 1, 3 - sex[head], sex)
     birth = np.datetime64(plan.end) - np.maximum(age * YEAR_DAYS, 0).astype("timedelta64[D]")
     frame = homes.with_columns(
-        soul=pl.int_range(first, first + count), sex=pl.Series(sex), birth=pl.Series(birth), age=pl.Series(age)
+        soul=pl.int_range(first, first + count),
+        sex=pl.Series(sex),
+        birth=pl.Series(birth),
+        age=pl.Series(age),
     )
     return _with_diseases(plan, rng, _with_names(rng, _with_numbers(plan, rng, frame)))
 

@@ -12,7 +12,7 @@ from khlang.synth.visits import complaints
 from khlang.synth.words import diagnoses, drugs, tables
 from khlang.synth.world import World
 
-SENT = {"ill": 0.05, "accident": 0.22, "dm": 0.06, "ht": 0.04, "anc": 0.06, "dental": 0.05, "child": 0.04}
+SENT = {"ill": 0.12, "accident": 0.4, "dm": 0.12, "ht": 0.08, "anc": 0.12, "dental": 0.1, "child": 0.1}
 """Share of visits of a kind that end in a referral, of people whom the hospital above knows."""
 KINDS = {"accident": "2", "ill": "1"}
 
@@ -41,7 +41,9 @@ def arrivals(sent: pl.DataFrame) -> pl.DataFrame:
 def rebooked(sent: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     """Referrals with the visit numbers of the final booking, one a visit, none of a visit that was sent in."""
     came = sent.select(r="there", day="day").unique()
-    final = visits.select("v", "r", "day", "kind", "care", "seq", "dx", "second").join(came, on=["r", "day"], how="anti")
+    final = visits.select("v", "r", "day", "kind", "care", "seq", "dx", "second").join(
+        came, on=["r", "day"], how="anti"
+    )
     kept = sent.select("r", "f", "day", "above", "there")
     joined = kept.join(final, on=["r", "day"], how="inner", maintain_order="left")
     return joined.filter(pl.col("kind").is_in(list(SENT))).unique("v", keep="first", maintain_order=True)
@@ -52,7 +54,9 @@ def letters(world: World, sent: pl.DataFrame, stays: pl.DataFrame) -> Tables:
     rng = world.draws("letters")
     running = sent.select(pl.int_range(1, pl.len() + 1).over("f")).to_series().to_numpy()
     served = midnight("day") + pl.duration(seconds=pl.col("second"))
-    sent = sent.with_columns(REFERID=sent["day"].dt.strftime("%y") + identity.digits(running, 6), served=served)
+    sent = sent.with_columns(
+        REFERID=sent["day"].dt.strftime("%y") + identity.digits(running, 6), served=served
+    )
     sent = sent.with_columns(when=pl.col("served") + minutes(rng.integers(30, 180, sent.height)))
     letter = {"REFER_HISTORY": _history(world, sent), "REFER_RESULT": _answers(world, sent, stays)}
     return letter | _details(world, sent)

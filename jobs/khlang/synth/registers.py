@@ -17,7 +17,15 @@ MUSLIM = {"11": 0.12, "12": 0.55}
 WORK = {"6111": 30, "9211": 15, "5221": 15, "9629": 20, "2341": 4, "1110": 2, "": 14}
 SCHOOLED = {"02": 0.45, "03": 0.32, "04": 0.08, "05": 0.13, "06": 0.02}
 ALLERGENS = ["penicillin", "amoxicillin", "cotrimoxazole", "ibuprofen", "tramadol", "ceftriaxone"]
-DISABILITIES = {"H540": 0.09, "H919": 0.18, "G819": 0.5, "F200": 0.08, "F719": 0.08, "F819": 0.03, "F840": 0.04}
+DISABILITIES = {
+    "H540": 0.09,
+    "H919": 0.18,
+    "G819": 0.5,
+    "F200": 0.08,
+    "F719": 0.08,
+    "F819": 0.03,
+    "F840": 0.04,
+}
 LONG = ("dm", "ht", "E785", "N183", "J449", "J459", "I694", "F209", "M109")
 CAUSES = ["I219", "I64", "J189", "C349", "N185", "A419", "R54"]
 
@@ -40,7 +48,10 @@ def persons(world: World) -> pl.DataFrame:
     """PERSON: one row per registration; those who die are sent again by their own facility."""
     frame = _with_lives(world, known(world))
     dead = frame.filter(
-        pl.col("dies") & pl.col("at_home") & (pl.col("to_day") <= world.plan.end) & (pl.col("DISCHARGE") == "9")
+        pl.col("dies")
+        & pl.col("at_home")
+        & (pl.col("to_day") <= world.plan.end)
+        & (pl.col("DISCHARGE") == "9")
     )
     left = pl.col("to_day").cast(pl.Date)
     dead = dead.with_columns(day=left, DISCHARGE=pl.lit("1"), DDISCHARGE=left)
@@ -55,7 +66,9 @@ def _with_lives(world: World, people: pl.DataFrame) -> pl.DataFrame:
     rng, count, age = world.draws("persons"), people.height, people["age"].to_numpy()
     region = world.facilities["health_region"].gather(people["f"]).to_list()
     muslim = rng.random(count) < np.array([MUSLIM.get(number, 0.03) for number in region])
-    school = np.select([age < 4, age < 7, age < 13], ["00", "01", "02"], choose(rng, SCHOOLED, count).to_numpy())
+    school = np.select(
+        [age < 4, age < 7, age < 13], ["00", "01", "02"], choose(rng, SCHOOLED, count).to_numpy()
+    )
     moved = (rng.random(count) < 0.02) & people["at_home"].to_numpy()
     gone = pl.Series(np.datetime64(world.plan.start) - rng.integers(30, 2000, count))
     married = (people["couple_row"] >= 0).to_numpy() & (age > 17)

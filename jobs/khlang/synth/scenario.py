@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,14 +32,20 @@ class Arrival:
     verdict: str = "accepted"
     code: str = ""
     copy_of: str = ""
+    size: int = 0
+    digest: str = ""
+
+    def without_content(self) -> Arrival:
+        """The same without its bytes, which are counted and digested."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        return replace(self, content=b"", size=len(self.content), digest=digest)
 
     def row(self, number: int) -> tuple[object, ...]:
         """The line of deliveries.csv."""
-        digest = hashlib.sha256(self.content).hexdigest()
         stamp = f"{self.name_time:%Y%m%d%H%M%S}"
         return (
             number, f"{self.arrived:%Y-%m-%d %H:%M:%S}", self.path, self.hospcode, self.month, stamp, self.kind,
-            self.verdict, self.code, self.copy_of, len(self.content), digest,
+            self.verdict, self.code, self.copy_of, self.size, self.digest,
         )  # fmt: skip
 
 
@@ -65,9 +71,13 @@ def arrivals(delivery: Delivery, special: str) -> list[Arrival]:
     later = sent + timedelta(days=1, hours=1)
     kind = "corrected" if delivery.send % 2 else "regular"
 
-    def arrival(named: datetime, arrived: datetime, kind: str, content: bytes, *rest: str) -> Arrival:
+    def arrival(
+        named: datetime, arrived: datetime, kind: str, content: bytes,
+        verdict: str = "accepted", code: str = "", copy_of: str = "",
+    ) -> Arrival:  # fmt: skip
         """One zip of this delivery."""
-        return Arrival(arrived, path_of(hospcode, named, arrived), hospcode, month, named, kind, content, *rest)
+        path = path_of(hospcode, named, arrived)
+        return Arrival(arrived, path, hospcode, month, named, kind, content, verdict, code, copy_of)
 
     good = arrival(sent, sent, kind, content)
     if delivery.send % 2 or special in ("", "corrected"):
@@ -75,10 +85,18 @@ def arrivals(delivery: Delivery, special: str) -> list[Arrival]:
     if special == "identical":
         return [good, arrival(sent, later, special, content, "duplicate", "zip.duplicate", good.path)]
     if special == "rezipped":
-        return [good, arrival(later, later, special, packed(members, later, 1), "duplicate", "zip.duplicate", good.path)]
+        return [
+            good,
+            arrival(
+                later, later, special, packed(members, later, 9), "duplicate", "zip.duplicate", good.path
+            ),
+        ]
     again = arrival(later, later, kind, packed(members, later))
     if special == "truncated":
-        return [again, arrival(sent, sent, special, content[: len(content) * 2 // 3], "refused", "zip.unreadable")]
+        return [
+            again,
+            arrival(sent, sent, special, content[: len(content) * 2 // 3], "refused", "zip.unreadable"),
+        ]
     if special == "path":
         outside = {f"../{name}": body for name, body in members.items()}
         return [again, arrival(sent, sent, special, packed(outside, sent), "refused", "zip.path")]
@@ -86,13 +104,19 @@ def arrivals(delivery: Delivery, special: str) -> list[Arrival]:
     return [again, Arrival(sent, named, hospcode, month, sent, special, content, "refused", "zip.name")]
 
 
-def packed(members: dict[str, bytes], stamp: datetime, level: int = 6) -> bytes:
+def packed(members: dict[str, bytes], stamp: datetime, level: int = 1) -> bytes:
     """Members -> the bytes of a zip, the same bytes for the same members and time."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         for name, content in members.items():
-            entry = zipfile.ZipInfo(name, (stamp.year, stamp.month, stamp.day, stamp.hour, stamp.minute, stamp.second))
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+            entry = zipfile.ZipInfo(
+                name, (stamp.year, stamp.month, stamp.day, stamp.hour, stamp.minute, stamp.second)
+            )
+            entry.compress_type, entry.external_attr, entry.create_system = (
+                zipfile.ZIP_DEFLATED,
+                0o644 << 16,
+                3,
+            )
             archive.writestr(entry, content)
     return buffer.getvalue()
 

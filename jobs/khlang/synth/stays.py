@@ -21,8 +21,12 @@ BIRTH_WORK = ["7359", "741"]
 def last_days(world: World) -> pl.DataFrame:
     """Planned admissions of about half of those who die, some days before, where a hospital knows them."""
     rng = world.draws("last days")
-    dying = world.people.filter(pl.col("dies") & pl.col("hospital")).unique("s", keep="first", maintain_order=True)
-    before = pl.col("to_day").cast(pl.Date) - pl.duration(days=pl.lit(pl.Series(rng.integers(1, LAST_DAYS, dying.height))))
+    dying = world.people.filter(pl.col("dies") & pl.col("hospital")).unique(
+        "s", keep="first", maintain_order=True
+    )
+    before = pl.col("to_day").cast(pl.Date) - pl.duration(
+        days=pl.lit(pl.Series(rng.integers(1, LAST_DAYS, dying.height)))
+    )
     come = dying.select("r", day=before, kind=pl.lit("admit"))
     return come.filter(pl.Series(rng.random(dying.height) < 0.6))
 
@@ -37,7 +41,11 @@ def admitted(world: World, visits: pl.DataFrame) -> pl.DataFrame:
     length = np.where(died, left, np.maximum(1, rng.gamma(2.0, 1.9, count).round())).astype(np.int64)
     running = came.select(pl.int_range(1, pl.len() + 1).over("f")).to_series().to_numpy()
     admit = midnight("served") + seconds(rng.integers(9 * 3600, 11 * 3600, count))
-    leave = midnight("served") + pl.duration(days=pl.col("days")) + seconds(rng.integers(12 * 3600, 15 * 3600, count))
+    leave = (
+        midnight("served")
+        + pl.duration(days=pl.col("days"))
+        + seconds(rng.integers(12 * 3600, 15 * 3600, count))
+    )
     stays = came.select("r", "f", "v", "care", "dx", "age", SEQ="seq", served="day").with_columns(
         s=person["s"], AN=came["day"].dt.strftime("%y") + identity.digits(running, 7), days=pl.Series(length),
         died=pl.Series(died), DATETIME_ADMIT=admit,
@@ -94,7 +102,9 @@ def _diagnoses(world: World, stays: pl.DataFrame) -> pl.DataFrame:
     first = _keys(stays, np.arange(stays.height)).with_columns(DIAGTYPE=pl.lit("1"), DIAGCODE=stays["dx"])
     ill, frames = world.of(stays["r"], "dm", "ht", "N183", "dm_code", "ht_code"), [first]
     for column in ("dm", "ht", "N183"):
-        code = ill[f"{column}_code"] if column != "N183" else pl.Series(["N183"] * stays.height, dtype=pl.String)
+        code = (
+            ill[f"{column}_code"] if column != "N183" else pl.Series(["N183"] * stays.height, dtype=pl.String)
+        )
         has = (ill[column] <= stays["served"]).fill_null(False) & (code != stays["dx"])
         rows = np.flatnonzero(has.to_numpy())
         frames.append(_keys(stays, rows).with_columns(DIAGTYPE=pl.lit("2"), DIAGCODE=code.gather(rows)))
@@ -121,7 +131,9 @@ def _procedures(world: World, stays: pl.DataFrame) -> pl.DataFrame:
     rng = world.draws("stay procedure times")
     start = pl.col("DATETIME_ADMIT") + minutes(rng.integers(20, 90, done.height))
     price = pl.Series(rng.integers(5, 90, done.height) * 100.0)
-    rows = _keys(stays, done["row"]).with_columns(PROCEDCODE=done["item"], TIMESTART=start, SERVICEPRICE=price)
+    rows = _keys(stays, done["row"]).with_columns(
+        PROCEDCODE=done["item"], TIMESTART=start, SERVICEPRICE=price
+    )
     return rows.with_columns(TIMEFINISH=pl.col("TIMESTART") + pl.duration(minutes=40))
 
 
@@ -129,12 +141,17 @@ def _charges(world: World, stays: pl.DataFrame, given: pl.DataFrame, done: pl.Da
     """CHARGE_IPD: room and nursing by the day, drugs, procedures."""
     keys = ["r", "f", "day", "AN", "DATETIME_ADMIT", "WARDSTAY"]
     daily = _keys(stays, np.arange(stays.height)).with_columns(QUANTITY=stays["days"].clip(1))
-    rooms = [daily.with_columns(item=pl.lit(code), PRICE=pl.col("QUANTITY") * price) for code, price in (("01", 400.0), ("12", 300.0))]
+    rooms = [
+        daily.with_columns(item=pl.lit(code), PRICE=pl.col("QUANTITY") * price)
+        for code, price in (("01", 400.0), ("12", 300.0))
+    ]
     cost = given.with_columns(item=pl.lit("03"), PRICE=pl.col("AMOUNT") * pl.col("DRUGPRICE"))
     work = done.with_columns(item=pl.lit("11"), PRICE=pl.col("SERVICEPRICE"))
     once = [part.with_columns(QUANTITY=pl.lit(0, pl.Int64)) for part in (cost, work)]
     parts = [
-        part.group_by([*keys, "item"], maintain_order=True).agg(pl.col("QUANTITY").max(), pl.col("PRICE").sum())
+        part.group_by([*keys, "item"], maintain_order=True).agg(
+            pl.col("QUANTITY").max(), pl.col("PRICE").sum()
+        )
         for part in (*rooms, *once)
     ]
     charges = pl.concat(parts).rename({"item": "CHARGEITEM"})

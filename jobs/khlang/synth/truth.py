@@ -30,7 +30,15 @@ ACTIONS = {
     "row.repeated": "SUPERSEDED", "parent.missing": "FLAG", "required.missing": "FLAG", "file.unknown": "IGNORED",
     "file.empty": "IGNORED", "zip.duplicate": "IGNORED",
 }  # fmt: skip
-REPAIRED = ("date.buddhist", "digits.thai", "code.zeros", "code.dots", "text.trimmed", "file.encoding", "file.headerless")
+REPAIRED = (
+    "date.buddhist",
+    "digits.thai",
+    "code.zeros",
+    "code.dots",
+    "text.trimmed",
+    "file.encoding",
+    "file.headerless",
+)
 
 
 def action(code: str) -> str:
@@ -49,13 +57,16 @@ class Truth:
         """Open truth/ under the set's folder."""
         self.folder, self.stack = folder / "truth", ExitStack()
         self.writers: dict[str, Any] = {}
+        self.files: dict[str, Any] = {}
         self.orphans: dict[tuple[str, str], int] = {}
 
     def __enter__(self) -> Truth:
         """Create the files with their headers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, header in HEADERS.items():
-            lines = self.stack.enter_context((self.folder / f"{name}.csv").open("w", encoding="utf-8", newline=""))
+            path = self.folder / f"{name}.csv"
+            lines = self.stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+            self.files[name] = lines
             self.writers[name] = csv.writer(lines, lineterminator="\n")
             self.writers[name].writerow(header.split())
         return self
@@ -77,8 +88,28 @@ class Truth:
             spans.setdefault(note, []).append(tuple(span))
         for member in delivery.members:
             place = (path, member.name)
-            self.rows("files", [(*place, member.file, member.form, member.rows, member.lines, member.refused, member.repeated, len(member.content))])
-            self.rows("faults", ((*place, line, column, code, form, member.file, action(code)) for line, column, code, form in member.faults))
+            self.rows(
+                "files",
+                [
+                    (
+                        *place,
+                        member.file,
+                        member.form,
+                        member.rows,
+                        member.lines,
+                        member.refused,
+                        member.repeated,
+                        len(member.content),
+                    )
+                ],
+            )
+            self.rows(
+                "faults",
+                (
+                    (*place, line, column, code, form, member.file, action(code))
+                    for line, column, code, form in member.faults
+                ),
+            )
             for line, note in member.notes:
                 for _, column, start, end, kind, text in spans[note]:
                     if kind == "keep":
@@ -97,23 +128,45 @@ class Truth:
             self.rows("state_counts", ((file, *row) for row in counts.iter_rows()))
         for file, contract in contracts().items():
             for parent in contract.parents:
-                self._link(file, parent.file, accepted[file], accepted[parent.file], parent.columns, parent.parent_columns)
+                self._link(
+                    file,
+                    parent.file,
+                    accepted[file],
+                    accepted[parent.file],
+                    parent.columns,
+                    parent.parent_columns,
+                )
 
     def _link(
-        self, file: str, parent: str, children: pl.DataFrame, parents: pl.DataFrame, columns: tuple[str, ...], targets: tuple[str, ...]
+        self,
+        file: str,
+        parent: str,
+        children: pl.DataFrame,
+        parents: pl.DataFrame,
+        columns: tuple[str, ...],
+        targets: tuple[str, ...],
     ) -> None:
         """Count current children whose parent is not current; an empty link is none."""
         linked = children.filter(pl.all_horizontal(pl.col(name) != "" for name in columns))
         lost = linked.join(parents, left_on=list(columns), right_on=list(targets), how="anti").height
         self.orphans[file, parent] = self.orphans.get((file, parent), 0) + lost
 
+    def refusal(self, path: str, code: str, form: str) -> None:
+        """A zip that is not loaded as a whole."""
+        self.rows("faults", [(path, "", "", "", code, form, "", action(code))])
+
     def people(self, world: World, tables: Tables, noted: Noted) -> None:
         """Who is behind each PID, and every identifier that must not leave landing."""
         people = world.people.filter(pl.col("from_day") <= world.plan.end)
         hospcode = world.facilities["hospcode"].gather(people["f"])
-        shown = people.select("soul", "pid", "hn", "cid_true", "cid_sent", "typearea").insert_column(1, hospcode.alias("hospcode"))
-        self.rows("persons", shown.iter_rows())
-        self.rows("identifiers", _identifiers(tables, noted).iter_rows())
+        self._frame("persons", people.select(
+            "soul", hospcode.alias("hospcode"), "pid", "hn", "cid_true", "cid_sent", "typearea"
+        ))  # fmt: skip
+        self._frame("identifiers", _identifiers(tables, noted))
+
+    def _frame(self, name: str, frame: pl.DataFrame) -> None:
+        """Add a frame's rows to one truth file."""
+        self.files[name].write(frame.write_csv(include_header=False))
 
 
 SCANNED = {
@@ -122,21 +175,35 @@ SCANNED = {
     "PROVIDER.CID": "cid", "PROVIDER.LNAME": "lname", "PROVIDER.REGISTERNO": "licence", "PERSON.FATHER": "cid",
     "PERSON.MOTHER": "cid", "PERSON.COUPLE": "cid",
 }  # fmt: skip
-SHORT = {"PERSON.NAME": "name", "PROVIDER.NAME": "name", "PERSON.PID": "pid", "PERSON.HN": "hn", "ADMISSION.AN": "an"}
+SHORT = {
+    "PERSON.NAME": "name",
+    "PROVIDER.NAME": "name",
+    "PERSON.PID": "pid",
+    "PERSON.HN": "hn",
+    "ADMISSION.AN": "an",
+}
 
 
 def _identifiers(tables: Tables, noted: Noted) -> pl.DataFrame:
     """Every identifier of a cluster once: kind, value, and whether a byte search for it makes sense."""
     frames = [
-        tables[file].select(pl.lit(kind).alias("kind"), pl.col(column).alias("value"), pl.lit(scan).alias("scan"))
+        tables[file].select(
+            pl.lit(kind).alias("kind"), pl.col(column).alias("value"), pl.lit(scan).alias("scan")
+        )
         for listed, scan in ((SCANNED, True), (SHORT, False))
         for place, kind in listed.items()
         for file, column in [place.split(".")]
     ]
-    full = tables["PERSON"].select(pl.lit("full_name").alias("kind"), (pl.col("NAME") + " " + pl.col("LNAME")).alias("value"), pl.lit(True).alias("scan"))
+    full = tables["PERSON"].select(
+        pl.lit("full_name").alias("kind"),
+        (pl.col("NAME") + " " + pl.col("LNAME")).alias("value"),
+        pl.lit(True).alias("scan"),
+    )
     long = pl.col("text").str.len_chars() >= 9
     spoken = noted.spans.filter(pl.col("kind") != "keep").select(
-        pl.col("kind").str.split(":").list.first(), pl.col("text").alias("value"), (long & (pl.col("kind") != "address") & (pl.col("kind") != "hn")).alias("scan")
+        pl.col("kind").str.split(":").list.first(),
+        pl.col("text").alias("value"),
+        (long & (pl.col("kind") != "address") & (pl.col("kind") != "hn")).alias("scan"),
     )
     every = pl.concat([*frames, full, spoken])
     return every.filter(pl.col("value") != "").unique(maintain_order=True)

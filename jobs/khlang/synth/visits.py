@@ -12,7 +12,7 @@ from khlang.synth.world import World
 
 KINDS = {
     "ill": 0.76, "accident": 0.05, "dental": 0.05, "rehab": 0.03, "home": 0.03, "screen": 0.04, "child": 0.02,
-    "admit": 0.02,
+    "admit": 0.03,
 }  # fmt: skip
 """Shares of the kinds of unplanned visits."""
 FITS = {"rehab": (40, 99), "home": (55, 99), "screen": (15, 99), "child": (0, 6)}
@@ -68,7 +68,12 @@ def _diagnosed(world: World, visits: pl.DataFrame) -> pl.DataFrame:
         chosen[mine] = among["place"].to_numpy()[_drawn(rng, among, seen[mine])]
     found = visits.hstack(listed.select("care", "code506", dx="code")[chosen])
     life = world.of(visits["r"], "dm_code", "ht_code")
-    code = pl.when(pl.col("kind") == "dm").then(life["dm_code"]).when(pl.col("kind") == "ht").then(life["ht_code"])
+    code = (
+        pl.when(pl.col("kind") == "dm")
+        .then(life["dm_code"])
+        .when(pl.col("kind") == "ht")
+        .then(life["ht_code"])
+    )
     return found.with_columns(dx=code.otherwise("dx"))
 
 

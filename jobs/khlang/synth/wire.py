@@ -26,7 +26,11 @@ def finished(world: World, contract: Contract, rows: pl.DataFrame) -> pl.DataFra
             columns[column.name] = _drawn(world, contract, column, columns, rng)
     month = pl.Series(world.plan.month_of(rows["day"].cast(pl.Date).to_numpy()), dtype=pl.Int64)
     texts = [wire_text(column, columns[column.name]).alias(column.name) for column in contract.current]
-    note = rows["note"] if "note" in rows.columns else pl.Series([None], dtype=pl.Int64).new_from_index(0, rows.height)
+    note = (
+        rows["note"]
+        if "note" in rows.columns
+        else pl.Series([None], dtype=pl.Int64).new_from_index(0, rows.height)
+    )
     return pl.DataFrame([rows["f"].cast(pl.Int64), month.alias("month"), note.alias("note"), *texts])
 
 

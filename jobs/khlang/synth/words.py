@@ -35,7 +35,7 @@ def indices(rng: np.random.Generator, shares: NDArray[np.float64], count: int) -
 
 
 def weighted(declared: str) -> Weighted:
-    """"1:30 2:70" -> Weighted; a missing code before the colon is the empty value."""
+    """ "1:30 2:70" -> Weighted; a missing code before the colon is the empty value."""
     pairs = [part.split(":") for part in declared.split()]
     shares = np.array([float(share) for _, share in pairs])
     return Weighted(pl.Series([code for code, _ in pairs], dtype=pl.String), shares)

@@ -91,11 +91,13 @@ def _elsewhere(rng: np.random.Generator, facilities: pl.DataFrame, home: pl.Data
 def _dying(plan: Plan, rng: np.random.Generator, everyone: pl.DataFrame) -> Flags:
     """Who dies in the time of the plan, by age; only rows at home decide."""
     age = everyone["age"].to_numpy()
-    yearly = np.clip(0.012 * np.exp((age - 65) / 10), 0.0003, 0.35)
+    yearly = np.clip(0.025 * np.exp((age - 65) / 10), 0.0003, 0.35)
     return (rng.random(everyone.height) < yearly * plan.months / 12) & everyone["at_home"].to_numpy()
 
 
-def _lifetimes(plan: Plan, rng: np.random.Generator, everyone: pl.DataFrame) -> tuple[NDArray[np.datetime64], pl.Series, pl.Series]:
+def _lifetimes(
+    plan: Plan, rng: np.random.Generator, everyone: pl.DataFrame
+) -> tuple[NDArray[np.datetime64], pl.Series, pl.Series]:
     """First day of each registration, last day of each person, and who dies."""
     count, start, end = everyone.height, np.datetime64(plan.start), np.datetime64(plan.end)
     span = int((end - start).astype(np.int64)) + 1
@@ -124,6 +126,10 @@ def _numbered(
         cid=either(everyone["cid_sent"], everyone["cid_true"]),
     )  # fmt: skip
     above = facilities["above"].gather(everyone["f"])
-    there = numbered.select("soul", above="f", up="r").unique(["soul", "above"], keep="first", maintain_order=True)
+    there = numbered.select("soul", above="f", up="r").unique(
+        ["soul", "above"], keep="first", maintain_order=True
+    )
     asked = numbered.select("soul").with_columns(above=above)
-    return numbered.with_columns(asked.join(there, on=["soul", "above"], how="left", maintain_order="left")["up"])
+    return numbered.with_columns(
+        asked.join(there, on=["soul", "above"], how="left", maintain_order="left")["up"]
+    )
