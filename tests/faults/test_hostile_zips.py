@@ -62,11 +62,11 @@ def test_every_cut_of_a_zip_is_refused() -> None:
 
 
 BOMBS = {
-    "flat": "z.writestr('PERSON.txt', b'0' * (1 << 30))",
-    "many": "[z.writestr(f'{n}.txt', b'0' * (15 << 20)) for n in range(199)]",
-    "directory": "[z.writestr(f'{n}.txt', b'') for n in range(60000)]",
+    "flat": "z.writestr('PERSON.txt', b'0' * (1 << 28))",
+    "many": "[z.writestr(f'{n}.txt', b'0' * (15 << 20)) for n in range(20)]",
+    "directory": "[z.writestr(f'{n}.txt', b'') for n in range(20000)]",
     "nested": "i = io.BytesIO(); y = zipfile.ZipFile(i, 'w', 8); y.writestr('a', b'0' * (64 << 20)); y.close();"
-    " [z.writestr(f'{n}.zip', i.getvalue() * 40) for n in range(100)]",
+    " [z.writestr(f'{n}.zip', i.getvalue() * 9) for n in range(20)]",
 }
 
 
@@ -100,11 +100,11 @@ def test_a_large_honest_member_is_read_in_bounded_memory() -> None:
         zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made,
         made.open("SERVICE.txt", "w") as out,
     ):
-        for _ in range(512):
+        for _ in range(256):
             out.write(line)
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     found = unpack.verify(body, NAME, LIMITS)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
     print(f"{found.entries[0].bytes >> 20} MiB read, {grown} MiB grown, {time.process_time() - start:.1f} s")
-    assert found.code is None and found.entries[0].bytes == 512 * (1 << 17)
+    assert found.code is None and found.entries[0].bytes == 256 * (1 << 17)
     assert grown <= 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, select, text
@@ -49,12 +50,17 @@ class Audit:
 
     def verify_audit(self) -> int | None:
         """The number of the first entry that was altered, cut out or moved; None when the chain holds."""
-        previous = _START
         with Session(self.engine) as session:
-            rows = session.scalars(select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=1000))
-            for number, row in enumerate(rows, 1):
-                entry = chained(previous, number, row.at, (row.actor, row.action, row.subject))
-                if row.id != number or row.previous != previous or row.hash != entry:
-                    return number
-                previous = row.hash
-        return None
+            rows = select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=1000)
+            return first_bad(session.scalars(rows))
+
+
+def first_bad(rows: Iterable[AuditRow]) -> int | None:
+    """Entries in order -> the number of the first one that does not fit the chain."""
+    previous = _START
+    for number, row in enumerate(rows, 1):
+        entry = chained(previous, number, row.at, (row.actor, row.action, row.subject))
+        if row.id != number or row.previous != previous or row.hash != entry:
+            return number
+        previous = row.hash
+    return None

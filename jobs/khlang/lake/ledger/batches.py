@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from khlang.conform.member import MemberResult
 from khlang.errors import KhlangError, StoreError
@@ -85,7 +86,11 @@ class Batches(Deliveries):
             strange = receipts - {delivery.receipt for delivery in batch.deliveries}
             if strange:
                 raise KhlangError("batch.foreign", f"{len(strange)} deliveries are not of batch {batch.id}")
-            _report(session, found)
+            try:
+                _report(session, found)
+            except StaleDataError:
+                words = f"batch {batch.id} reports members that no zip holds"
+                raise KhlangError("batch.member", words) from None
 
     def record_tables(self, batch: Batch, versions: Mapping[str, int], counts: Counts) -> None:
         """What the batch did to tables so far; `commit_batch` completes it."""
