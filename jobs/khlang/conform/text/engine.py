@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from presidio_analyzer import AnalyzerEngine, LocalRecognizer, RecognizerRegistry, RecognizerResult
@@ -20,6 +22,7 @@ from khlang.conform.text.spans import Span
 from khlang.conform.text.words import closed_run, given_names, tokens
 
 LANGUAGE = "th"
+_LOG = logging.getLogger("khlang.text")
 logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # its warnings may name what it looks for
 
 
@@ -42,7 +45,8 @@ class Adapter(LocalRecognizer):
         found = self.recogniser.find(text)
         name = self.supported_entities[0]
         return [
-            RecognizerResult(name, s.start, s.end, s.sureness, recognition_metadata={"kind": s.kind}) for s in found
+            RecognizerResult(name, s.start, s.end, s.sureness, recognition_metadata={"kind": s.kind})
+            for s in found
         ]
 
 
@@ -71,18 +75,27 @@ class Engine:
             seen = plain(text)
             found = self.analyzer.analyze(seen.text, language=LANGUAGE, entities=list(wanted))
             seconds_left()
-        except Exception:  # whatever went wrong, a text that was not analysed does not pass
+        except Exception as broken:  # whatever went wrong, a text that was not analysed does not pass
+            _LOG.warning("a text is withheld: %s in %s", type(broken).__name__, _where(broken))
             return None
         finally:
             until.reset(mark)
         return [Span(*seen.typed(r.start, r.end), r.recognition_metadata["kind"], r.score) for r in found]
 
 
+def _where(broken: Exception) -> str:
+    """File and line of a failure; never its message, which may quote the text."""
+    frames = traceback.extract_tb(broken.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+
+
 @cache
 def engine() -> Engine:
     """The engine of this process, built on first need (Presidio takes 2 s to import)."""
     language = NoOpNlpEngine(models=[{"lang_code": LANGUAGE, "model_name": "no_op"}])
-    tokens(given_name := next(iter(given_names())))  # the word lists load now, not within the first note's time
+    tokens(
+        given_name := next(iter(given_names()))
+    )  # the word lists load now, not within the first note's time
     closed_run(given_name)
     adapters = [Adapter(name, recogniser) for name, recogniser in recognisers().items()]
     registry = RecognizerRegistry(recognizers=adapters, supported_languages=[LANGUAGE])

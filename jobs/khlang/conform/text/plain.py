@@ -67,7 +67,9 @@ def plain(typed: str) -> Plain:
         simple = _ONE_TO_ONE.get(ord(char))
         if simple is None and _invisible(char):
             continue
-        kept = simple or (char if "ก" <= char <= "๛" else unicodedata.normalize("NFKC", char).translate(_ONE_TO_ONE))
+        kept = simple or (
+            char if "ก" <= char <= "๛" else unicodedata.normalize("NFKC", char).translate(_ONE_TO_ONE)
+        )
         chars += kept
         index += [place] * len(kept)
     chars, index = _sara_am(chars, index)

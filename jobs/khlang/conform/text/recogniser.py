@@ -42,9 +42,9 @@ class Recogniser(ABC):
     def find(self, text: str) -> Iterable[Span]:
         """Places of this kind in a plain text."""
 
-    def span(self, start: int, end: int, sureness: float = 0.5) -> Span:
-        """A place of this recogniser's kind."""
-        return Span(start, end, self.kind, sureness)
+    def span(self, place: tuple[int, ...], sureness: float = 0.5) -> Span:
+        """A place (start, end) of this recogniser's kind."""
+        return Span(place[0], place[1], self.kind, sureness)
 
 
 def matches(pattern: regex.Pattern[str], text: str, start: int = 0) -> Iterator[regex.Match[str]]:

@@ -1,0 +1,126 @@
+"""Rows of text and what must not stand in them -> the places where it does."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import polars as pl
+
+from khlang.conform.text.names import Names
+from khlang.conform.text.person import THAI_RUN
+from khlang.conform.text.spans import Span
+from khlang.conform.text.squeeze import places
+from khlang.conform.text.terms import facility_terms, own_terms
+from khlang.conform.text.words import clinical, dictionary, is_boundary, latin, tokens
+
+_LONGEST_TERM = 48
+_CUE = re.compile(r"(?:นางสาว|นาย|นาง|คุณ|ชื่อ|ผู้ป่วย|คนไข้|ผป\.?|pt\.?|น\.?ส\.?|ด\.?[ชญ]\.?"
+                  r"|ลุง|ป้า|น้า|อา|ตา|ยาย|ปู่|ย่า|พี่|น้อง|แม่|พ่อ|บิดา|มารดา|สามี|ภรรยา|บุตร|ลูก|หลาน|ญาติ"
+                  r"|หมอ|พญ\.|นพ\.|mrs?\.?|ms\.?|miss|name)[ :.]{0,2}$", re.IGNORECASE)  # fmt: skip
+_COUNTED = re.compile(r"[0-9][ ]{0,2}$")
+
+
+def own_hits(rows: pl.DataFrame, squeezed: pl.DataFrame, names: Names) -> pl.DataFrame:
+    """Rows (hospcode, pid, text) -> hospcode, pid, text, term, kind, part that may stand there."""
+    patients = rows.select("hospcode", "pid").unique()
+    terms = own_terms(patients, names)
+    paired = rows.join(terms, on=["hospcode", "pid"]).join(squeezed, on="text")
+    return paired.filter(pl.col("letters").str.contains(pl.col("term"), literal=True)).drop("letters")
+
+
+def facility_hits(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
+    """Rows (hospcode, text, plain) -> hospcode, text, term, kind, part: anybody's names and long numbers.
+
+    The cost grows with the texts, not with the facility: what may begin a name is looked up, not searched for.
+    """
+    terms = facility_terms(rows["hospcode"], names)
+    if rows.is_empty() or terms.is_empty():
+        return rows.select("hospcode", "text").clear().join(terms, on="hospcode")
+    parts = (
+        pl.col("plain")
+        .str.to_lowercase()
+        .str.replace_all(_BREAK, " $1 ")
+        .str.extract_all(r"[\p{L}\p{M}\p{Nd}]+")
+    )
+    words = rows.select("hospcode", "text", parts.alias("part"))
+    words = (
+        words.with_columns(pl.col("part").list.join("").alias("letters")).explode("part").drop_nulls("part")
+    )
+    length = pl.col("part").str.len_chars()
+    offset = (length.cum_sum() - length).over("hospcode", "text")
+    tails = words.select("hospcode", "text", pl.col("letters").str.slice(offset, _LONGEST_TERM).alias("tail"))
+    heads = terms.select("hospcode", pl.col("term").str.slice(0, 3).alias("head")).unique()
+    tails = tails.with_columns(pl.col("tail").str.slice(0, 3).alias("head")).join(
+        heads, on=["hospcode", "head"], how="semi"
+    )
+    lengths = pl.DataFrame({"length": range(4, _LONGEST_TERM + 1)})
+    begun = tails.join(lengths, how="cross").filter(pl.col("length") <= pl.col("tail").str.len_chars())
+    begun = begun.select(
+        "hospcode", "text", pl.col("tail").str.slice(0, pl.col("length")).alias("term")
+    ).unique()
+    return begun.join(terms, on=["hospcode", "term"])
+
+
+_BREAK = r"(นางสาว|นาย|นาง|คุณ|ผู้ป่วย|คนไข้|ชื่อ|ด\.?[ชญ]\.?|น\.?ส\.?)"
+
+
+@lru_cache(maxsize=50_000)
+def spans(text: str, term: str, kind: str, part: str) -> tuple[Span, ...]:
+    """The places in the typed text where the term really stands for the person or number."""
+    judge = {"number": _number_stands, "full": _full_name_stands}.get(part, _name_stands)
+    found = [(seen, start, end) for seen, start, end in places(text, term) if judge(seen.text, start, end)]
+    return tuple(Span(*seen.typed(start, end), kind, 1.0) for seen, start, end in found)
+
+
+def _number_stands(text: str, start: int, end: int) -> bool:
+    """Not a part of a longer number or word."""
+    before, behind = text[start - 1 : start], text[end : end + 1]
+    lettered = text[start].isascii() and text[start].isalpha() and before.isascii() and before.isalpha()
+    return not before.isdigit() and not behind.isdigit() and not lettered
+
+
+def _edges(text: str, start: int, end: int) -> bool:
+    """Whether letters are whole there: no Thai vowel cut off, no Latin word cut through."""
+    if text[start].isascii():
+        return not (text[start - 1 : start].isascii() and text[start - 1 : start].isalpha()) and not (
+            text[end : end + 1].isascii() and text[end : end + 1].isalpha()
+        )
+    return is_boundary(text, start) and is_boundary(text, end)
+
+
+def _full_name_stands(text: str, start: int, end: int) -> bool:
+    """Given and family name together are nothing else."""
+    return _edges(text, start, end)
+
+
+def _name_stands(text: str, start: int, end: int) -> bool:
+    """A given or family name alone: in one piece, no part of another word; a common word needs more."""
+    name = text[start:end].lower()
+    if " " in name or not _edges(text, start, end):
+        return False
+    if name.isascii():
+        return name not in latin() and len(name) > 2
+    left_open = not THAI_RUN.match(text[start - 1 : start])
+    alone = left_open and not THAI_RUN.match(text, end)
+    common = name in clinical()
+    if alone:
+        return not (common and _COUNTED.search(text[:start]))
+    cued = _CUE.search(text[:start]) is not None
+    if name in dictionary() and not (cued or left_open):
+        return False
+    return not _within_word(text, start, end) and (not common or cued)
+
+
+def _within_word(text: str, start: int, end: int) -> bool:
+    """Whether a longer word of the dictionary covers the name there."""
+    before = start
+    while before and THAI_RUN.match(text[before - 1]):
+        before -= 1
+    run = THAI_RUN.match(text, before)
+    at = before
+    for word in tokens(run[0]) if run else ():
+        if at <= start and end <= at + len(word):
+            return len(word) > end - start and word in dictionary()
+        at += len(word)
+    return False
