@@ -19,10 +19,10 @@ demo: setup ## start the stack, deliver invented extracts, wait for the DAGs, pr
 	@$(KHLANG) demo
 
 test: setup ## what must pass before a change lands (under 15 minutes on two cores)
-	@$(LAKE) -m pytest -m "not long"
+	@$(LAKE) -m pytest -m "not long" --durations 15
 
-test-all: setup ## the same and the long tests
-	@$(LAKE) -m pytest
+test-all: test ## the same, then the long tests
+	@$(LAKE) -m pytest -m long
 
 up: setup ## start the embedded stack, or repair it
 	@$(KHLANG) up

@@ -157,6 +157,7 @@ def _secret(settings: Settings) -> dict[str, dict[str, str]]:
 def _public(settings: Settings) -> dict[str, dict[str, str]]:
     address = f"http://127.0.0.1:{settings.port('airflow')}"
     home = _home(settings)
+    silent = [{"scope": {}, "controls": {"include_source_code": False}}]
     lineage = {"type": "file", "log_file_path": str(settings.root / "logs" / "lineage.jsonl"), "append": True}
     return {
         "core": {
@@ -187,7 +188,7 @@ def _public(settings: Settings) -> dict[str, dict[str, str]]:
         "usage_data_collection": {"enabled": "False"},
         "openlineage": {
             "transport": json.dumps(lineage),
-            "disable_source_code": "True",
+            "emission_policy": json.dumps(silent),
             "namespace": "khlang",
         },
     }

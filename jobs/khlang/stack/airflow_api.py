@@ -40,8 +40,10 @@ class AirflowApi:
 
     def set_pools(self, pools: dict[str, dict[str, Any]]) -> None:
         """Make the declared pools, or give them their declared size."""
-        there = {pool["name"] for pool in self.call("GET", "/pools?limit=100")["pools"]}
+        there = {pool["name"]: pool for pool in self.call("GET", "/pools?limit=100")["pools"]}
         for name, wanted in pools.items():
+            if wanted.items() <= there.get(name, {}).items():
+                continue
             if name in there:
                 self.call("PATCH", f"/pools/{name}", {"pool": name, **wanted})
             else:

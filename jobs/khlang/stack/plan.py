@@ -80,7 +80,11 @@ def plan(settings: Settings) -> Plan:
 
 def up(settings: Settings, only: tuple[str, ...], say: Say) -> None:
     """Start what does not run, repair what is not well; the first failure names its service and log."""
-    whole = plan(settings)
+    bring_up(plan(settings), only, say)
+
+
+def bring_up(whole: Plan, only: tuple[str, ...], say: Say) -> None:
+    """Start the chosen services of a plan, each after what it needs, side by side where they may."""
     chosen = whole.chosen(only)
     with _alone(whole), ThreadPoolExecutor(max(1, len(chosen))) as pool:
         started: dict[str, Future[None]] = {}
@@ -95,7 +99,11 @@ def up(settings: Settings, only: tuple[str, ...], say: Say) -> None:
 
 def down(settings: Settings, only: tuple[str, ...], say: Say) -> None:
     """Stop the services (and those that need them), dependants first, side by side where they may."""
-    whole = plan(settings)
+    bring_down(plan(settings), only, say)
+
+
+def bring_down(whole: Plan, only: tuple[str, ...], say: Say) -> None:
+    """Stop the chosen services of a plan, each after those that need it."""
     names = whole.named(only)
     for service in whole.services:
         if names & set(service.needs):

@@ -7,18 +7,18 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from signal import SIGINT
+from typing import IO
 
 from khlang.errors import StackError
 from khlang.lake.ledger.schema import migrate
 from khlang.lake.secrets import Secrets
 from khlang.settings import Settings
+from khlang.stack.process import held
 from khlang.stack.roles import administrator, create_databases
-from khlang.stack.service import Service
+from khlang.stack.service import HELD, Service
 
 ACCOUNTS = ("postgres", "nobody")
 """Accounts that may run the server when the stack is started as root."""
@@ -31,13 +31,14 @@ def service(settings: Settings) -> Service:
         name="database",
         group="database",
         port=settings.port("database"),
-        command=(str(binaries(folder) / "postgres"), "-D", str(folder)),
+        command=(str(binaries(folder) / "postgres"), "-D", HELD),
         healthy=lambda: is_healthy(settings),
         folder=folder,
         prepare=lambda: _prepare(settings, folder),
         ready=lambda: _ready(settings),
         env={"LC_ALL": "C.UTF-8", "TZ": "UTC"},
         account=account(),
+        holds_folder=account() is not None,
         stop_signal=SIGINT,
         url=f"postgresql://127.0.0.1:{settings.port('database')}/khlang",
     )
@@ -113,7 +114,6 @@ def _prepare(settings: Settings, folder: Path) -> None:
     owner = account()
     folder.mkdir(parents=True, exist_ok=True)
     if owner:
-        _let_through(folder, owner)
         shutil.chown(folder, owner)
     folder.chmod(0o700)
     if not (folder / "PG_VERSION").exists():
@@ -124,14 +124,14 @@ def _prepare(settings: Settings, folder: Path) -> None:
 def _initialise(settings: Settings, folder: Path, owner: str | None) -> None:
     for half_made in folder.iterdir():  # a first start that was killed: initdb wants an empty folder
         shutil.rmtree(half_made) if half_made.is_dir() else half_made.unlink()
-    with _password_file(settings, owner) as password:
+    with held(folder, owner is not None) as (place, kept):
         made = subprocess.run(
             [
-                str(binaries(folder) / "initdb"), "-D", str(folder), "-U", "postgres", "-A", "scram-sha-256",
-                f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-sync",
+                str(binaries(folder) / "initdb"), "-D", place, "-U", "postgres", "-A", "scram-sha-256",
+                "--pwfile=/dev/stdin", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-sync",
             ],
-            capture_output=True, text=True, check=False, cwd=folder, user=owner,
-            extra_groups=[] if owner else None,
+            stdin=_password(settings, owner), capture_output=True, text=True, check=False, cwd="/",
+            user=owner, extra_groups=[] if owner else None, pass_fds=kept,
         )  # fmt: skip
     if made.returncode:
         (folder / "PG_VERSION").unlink(missing_ok=True)
@@ -141,20 +141,14 @@ def _initialise(settings: Settings, folder: Path, owner: str | None) -> None:
         )
 
 
-@contextmanager
-def _password_file(settings: Settings, owner: str | None) -> Iterator[Path]:
-    """The administrator's password in a file of the account's own, for as long as initdb needs it."""
-    path = settings.root / "run" / "initdb.password"
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(Secrets.open(settings).postgres_password)
+def _password(settings: Settings, owner: str | None) -> IO[bytes]:
+    """The administrator's password in a pipe that the account may open: it never lies in a file."""
+    reading, writing = os.pipe()
     if owner:
-        shutil.chown(path, owner)
-    try:
-        yield path
-    finally:
-        path.unlink()
+        os.fchown(reading, pwd.getpwnam(owner).pw_uid, -1)
+    os.write(writing, Secrets.open(settings).postgres_password.encode() + b"\n")
+    os.close(writing)
+    return os.fdopen(reading, "rb")
 
 
 def _configure(settings: Settings, folder: Path, owner: str | None) -> None:
@@ -180,19 +174,3 @@ def _configure(settings: Settings, folder: Path, owner: str | None) -> None:
         path.write_text(text)
         if owner:
             shutil.chown(path, owner)
-
-
-def _let_through(folder: Path, owner: str) -> None:
-    """Our own folders must let the account pass; a folder above the home that does not is named."""
-    entry = pwd.getpwnam(owner)
-    for above in folder.resolve().parents:
-        status = above.stat()
-        passes = status.st_mode & 0o001 or (status.st_uid == entry.pw_uid and status.st_mode & 0o100)
-        if not passes:
-            raise StackError(
-                "database.folder",
-                f"the account {owner} can not pass through a folder above the database",
-                f"บัญชี {owner} ผ่านโฟลเดอร์ที่อยู่เหนือฐานข้อมูลไม่ได้",
-                str(above),
-                f"chmod o+x {above}, or set KHLANG_HOME to another place, or do not run as root",
-            )

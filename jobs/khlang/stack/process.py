@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
-from khlang.stack.service import Service
+from khlang.stack.service import HELD, Service
 
 CLOCK_STEP = 2.0
 """Seconds by which two readings of one start time may differ (the kernel's boot time is corrected)."""
@@ -53,10 +55,14 @@ def running(run: Path, name: str) -> psutil.Process | None:
 def start(service: Service, run: Path, logs: Path) -> psutil.Process:
     """Start a service in its own session; its output goes to its log, its record to its pid file."""
     service.folder.mkdir(parents=True, exist_ok=True)
-    with service.log_file(logs).open("ab") as log:
+    with (
+        service.log_file(logs).open("ab") as log,
+        held(service.folder, service.holds_folder) as (command, kept),
+    ):
         child = subprocess.Popen(
-            service.command,
-            cwd=service.folder,
+            [word.replace(HELD, command) for word in service.command],
+            cwd="/" if service.holds_folder else service.folder,
+            pass_fds=kept,
             env={**os.environ, **service.env},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -70,6 +76,19 @@ def start(service: Service, run: Path, logs: Path) -> psutil.Process:
     record = Record(child.pid, process.create_time(), service.command)
     _write(run / f"{service.name}.json", json.dumps(asdict(record)))
     return process
+
+
+@contextmanager
+def held(folder: Path, wanted: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The folder's name for a child, and the descriptors to hand over: none when it is called by its path."""
+    if not wanted:
+        yield str(folder), ()
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}", (descriptor,)
+    finally:
+        os.close(descriptor)
 
 
 def stop(service: Service, run: Path) -> bool:

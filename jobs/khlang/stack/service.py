@@ -13,6 +13,11 @@ def nothing() -> None:
     """The step of a service that has none."""
 
 
+HELD = "{held folder}"
+"""In a command: the service's folder as an open descriptor of its own. As another account than root, a
+service then reaches it although a folder above (root's home, a private temporary one) would not let it pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A process that runs in its own session, with its log and pid file named after it."""
@@ -28,6 +33,7 @@ class Service:
     ready: Callable[[], None] = nothing
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     account: str | None = None
+    holds_folder: bool = False
     stop_signal: Signals = SIGTERM
     start_seconds: int = 90
     stop_seconds: int = 30

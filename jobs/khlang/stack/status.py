@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from sqlalchemy import func, select
 
+from khlang.lake.ledger import Ledger
+from khlang.lake.ledger.models import BatchRow, DeliveryRow, ReleaseRow
 from khlang.settings import Settings
 from khlang.stack import process
 from khlang.stack.catalogue import services
@@ -56,7 +59,7 @@ def report(settings: Settings) -> Report:
         home=str(home),
         scan_paths=tuple(sorted(str(path) for path in _parts(home) if path.name not in CLOSED)),
         landing_paths=tuple(str(home / name) for name in CLOSED),
-        freshness={},
+        freshness=freshness(settings) if _is_well(states, "database") else {},
     )
 
 
@@ -65,20 +68,40 @@ def show(found: Report, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False))
         return
-    table = Table("service", "pid", "port", "health", "address", title=found.home, title_justify="left")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"home {found.home}")
     for service in found.services:
-        health = "well" if service.healthy else "down"
-        table.add_row(service.name, str(service.pid or "-"), str(service.port), health, service.url)
-    console = Console(highlight=False)
-    console.print(table)
+        health = "[green]well[/]" if service.healthy else "[red]down[/]"
+        console.print(f"  {service.name:<23}{health}  {service.pid or '-':>8}  {service.url}")
     for name, value in found.freshness.items():
-        console.print(f"{name:<22}{value or '-'}")
+        console.print(f"  {name.replace('_', ' '):<23}{value or '-'}")
 
 
 def _state(run: Path, service: Service) -> ServiceState:
     leader = process.running(run, service.name)
     healthy = leader is not None and service.healthy()
     return ServiceState(service.name, leader.pid if leader else None, service.port, healthy, service.url)
+
+
+def freshness(settings: Settings) -> dict[str, str | None]:
+    """When the newest delivery came, each stage last finished, and the newest release was made (UTC)."""
+    with Ledger.open(settings) as ledger, ledger.engine.connect() as connection:
+        return {name: _moment(connection.scalar(query)) for name, query in _NEWEST.items()}
+
+
+_NEWEST = {"delivery": select(func.max(DeliveryRow.arrived_at))} | {
+    stage: select(func.max(BatchRow.committed_at)).where(BatchRow.stage == stage)
+    for stage in ("bronze", "silver", "gold")
+}
+_NEWEST["release"] = select(func.max(ReleaseRow.released_at))
+
+
+def _moment(found: datetime | None) -> str | None:
+    return None if found is None else found.isoformat(timespec="seconds")
+
+
+def _is_well(states: tuple[ServiceState, ...], name: str) -> bool:
+    return any(state.name == name and state.healthy for state in states)
 
 
 def _parts(home: Path) -> list[Path]:
