@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from khlang.synth import job
 from khlang.synth.plan import Plan
 
 
@@ -39,6 +38,8 @@ def synth(
     faults: Annotated[Faults, typer.Option(help="planted faults")] = Faults.some,
 ) -> None:
     """Write a set of invented extracts and the truth about it."""
+    from khlang.synth import job  # with polars: `khlang --help` does not wait for it
+
     plan = Plan(facilities, months, persons, start.date(), seed, faults.value)
     counts = job.run(plan, out, progress=typer.echo)
     width = max(map(len, counts))
