@@ -28,7 +28,8 @@ ALLOWED = {
     "can_read on CurrentUserRestApi", "can_write on CurrentUserRestApi", "can_read on Dashboard",
     "can_read on DashboardFilterStateRestApi", "can_write on DashboardFilterStateRestApi",
     "can_read on DashboardPermalinkRestApi", "can_write on DashboardPermalinkRestApi",
-    "can_read on Dataset", "can_read on Theme", "can_read on security", "can_recent_activity on Log",
+    "can_read on Dataset", "can_read on Theme", "can_read on security",
+    "can_read on SecurityRestApi", "can_recent_activity on Log",
     "can_share_dashboard on Superset", "can_view_chart_as_table on Dashboard",
     "can_this_form_get on ResetMyPasswordView", "can_this_form_post on ResetMyPasswordView",
     "can_userinfo on UserDBModelView", "resetmypassword on UserDBModelView",
@@ -89,7 +90,8 @@ def goal(place: int, indicator: dict[str, Any]) -> str:
     unit = {"month": "count"}.get(indicator["period"], "percent")
     unit = "ratio" if indicator["counting"] == "distinct" else unit
     direction = f"'{target['direction']}'" if target else "NULL"
-    return f"('{indicator['id']}', {place}, '{unit}', {direction}, {float(target['value']) if target else 'NULL::float'})"
+    value = float(target["value"]) if target else "NULL::float"
+    return f"('{indicator['id']}', {place}, '{unit}', {direction}, {value})"
 
 
 def provision(secrets: dict[str, str]) -> None:

@@ -24,6 +24,20 @@ SECRET_KEY = SECRETS["superset_secret_key"]
 SUPERSET_WEBSERVER_ADDRESS = "127.0.0.1"
 SUPERSET_WEBSERVER_PORT = BASE_PORT + SUPERSET_OFFSET
 DATA_DIR = str(HOME / "superset")
+
+
+def FLASK_APP_MUTATOR(app: Any) -> None:
+    """A forked web worker must not speak through the database connections of its parent."""
+
+    def forget() -> None:
+        from superset.extensions import db
+
+        with app.app_context():
+            db.engine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)
+
+
 # A cookie knows no port: two stacks on one machine must not sign each other out.
 SESSION_COOKIE_NAME = f"khlang_{BASE_PORT}_dashboards"
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -99,6 +113,12 @@ LOGO = (
     "<text x='36' y='23' font-family='Inter,Arial,sans-serif' font-size='20' font-weight='600' "
     "fill='%23134e4a'>Khlang</text></svg>"
 )
+SPINNER = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 40'><circle cx='20' cy='20' r='15' fill='none' "
+    "stroke='#d5e5e1' stroke-width='4'/><path d='M20 5a15 15 0 0 1 15 15' fill='none' stroke='#0f766e' "
+    "stroke-width='4' stroke-linecap='round'><animateTransform attributeName='transform' type='rotate' "
+    "from='0 20 20' to='360 20 20' dur='1s' repeatCount='indefinite'/></path></svg>"
+)
 APP_NAME = "คลังสุขภาพ Khlang"
 THEME_DEFAULT: dict[str, Any] = {
     "token": {
@@ -108,6 +128,7 @@ THEME_DEFAULT: dict[str, Any] = {
         "brandLogoHref": "/superset/welcome/",
         "brandLogoHeight": "30px",
         "brandLogoMargin": "12px 0",
+        "brandSpinnerSvg": SPINNER,
         "colorPrimary": "#0f766e",
         "colorLink": "#0f766e",
         "colorInfo": "#2f7fa8",

@@ -78,7 +78,8 @@ class Scheduler:
             order_by="start_date",
             limit=100,
         )
-        return [_task_run(found) for found in answer["task_instances"] if found["dag_id"] in dags]
+        begun = [found for found in answer["task_instances"] if found["start_date"]]  # queued ones have none
+        return [_task_run(found) for found in begun if found["dag_id"] in dags]
 
     def log_tail(self, task: TaskRun, lines: int) -> list[str]:
         """The last lines of a task's log."""
