@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -63,6 +64,19 @@ def sleeper(folder: Path) -> Service:
         name="sleeper", group="idle", port=0, command=(sys.executable, "-c", SLEEPER), folder=folder,
         healthy=lambda: True, stop_seconds=5,
     )  # fmt: skip
+
+
+def test_stop_ends_a_child_that_opened_a_session_of_its_own(folder: Path) -> None:
+    parent = PARENT.replace("600)'])", "600)'], start_new_session=True)") + "time.sleep(600)"
+    service = replace(sleeper(folder), command=(sys.executable, "-c", parent))
+    process.start(service, folder / "run", folder / "logs")
+    while len(family := process.members(folder / "run", "sleeper")) < 2:
+        time.sleep(0.05)
+    process.stop(service, folder / "run")
+    alive = [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    for one in alive:
+        one.kill()
+    assert not alive
 
 
 @pytest.fixture
