@@ -1,0 +1,102 @@
+"""`khlang docs`: pages made from the catalogue, and the README's tables of settings, commands, exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command `docs`."""
+    app.command("docs")(docs)
+
+
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="write nothing; exit 3 when a page is old")] = False,
+) -> None:
+    """Make docs/reference and the README's tables from the catalogue, the settings and the commands."""
+    from khlang.errors import CatalogError
+    from khlang.settings import PROJECT
+
+    old = [
+        path for path, text in made(PROJECT).items() if not path.is_file() or path.read_text("utf-8") != text
+    ]
+    if check and old:
+        names = ", ".join(str(path.relative_to(PROJECT)) for path in old)
+        raise CatalogError("docs.old", "pages differ from the catalogue", place=names, next_step="make docs")
+    for path in old:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made(PROJECT)[path], encoding="utf-8")
+    print(f"{len(old)} pages written, {len(made(PROJECT)) - len(old)} unchanged")
+
+
+def made(project: Path) -> dict[Path, str]:
+    """Every page that is made from something else -> its text."""
+    from khlang.commands.reference import pages
+
+    found = {project / "docs/reference" / name: text for name, text in pages().items()}
+    readme = project / "README.md"
+    return found | {readme: filled(readme.read_text("utf-8"))}
+
+
+def filled(readme: str) -> str:
+    """The README with its made tables put between their marks."""
+    for name, text in {"settings": _settings(), "commands": _commands(), "exit codes": _exit_codes()}.items():
+        start, end = f"<!-- made: {name} -->\n", "<!-- end -->"
+        before, mark, rest = readme.partition(start)
+        if mark:
+            readme = before + start + text + end + rest.partition(end)[2]
+    return readme
+
+
+def _settings() -> str:
+    """Environment variable, default and meaning of every setting."""
+    from khlang.commands.reference import table
+    from khlang.settings import Settings
+
+    rows = [
+        (f"`KHLANG_{name.upper()}`", f"`{field.default}`" if field.default != "" else "", field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+    return table(("setting", "default", "meaning"), rows)
+
+
+def _leaves(command: Any, words: str) -> Iterator[tuple[str, str]]:
+    """(full name with its arguments, help) of every command, groups opened."""
+    for name, below in sorted(getattr(command, "commands", {}).items()):
+        yield from _leaves(below, f"{words} {name}")
+    if not getattr(command, "commands", None):
+        given = [
+            p.name.upper() + ("..." if p.nargs == -1 else "")
+            for p in command.params
+            if p.param_type_name == "argument"
+        ]
+        options = [p.opts[0] for p in command.params if p.param_type_name == "option" and p.name != "help"]
+        shown = " ".join([words, *given, *(f"[{option}]" for option in options)])
+        yield shown, " ".join((command.help or "").split())
+
+
+def _commands() -> str:
+    """Every command with its arguments and its help."""
+    from typer.main import get_command
+
+    from khlang.__main__ import discover
+    from khlang.commands.reference import table
+
+    rows = [(f"`{shown}`", words) for shown, words in _leaves(get_command(discover()), "khlang")]
+    return table(("command", "does"), rows)
+
+
+def _exit_codes() -> str:
+    """Exit code -> what it means, from the named failures."""
+    from khlang import errors
+    from khlang.commands.reference import table
+
+    kinds = [kind for kind in errors.KhlangError.__subclasses__() if kind.__module__ == errors.__name__]
+    rows = [(kind.exit_code, (kind.__doc__ or "").splitlines()[0]) for kind in kinds]
+    rows += [(0, "Done."), (errors.KhlangError.exit_code, "Any other failure; its words say what and where.")]
+    rows += [(errors.NOTHING_NEW, "The job found no work: nothing new (Airflow skips the task).")]
+    return table(("exit code", "meaning"), sorted(rows))
