@@ -1,5 +1,5 @@
 # Buckets of the zones, and who may do what in them. The rights stand in one declared table that the
-# embedded stack uses too: role, store, zone, whether only the own prefix, action.
+# embedded stack uses too: role, store, zone, below which prefix, action.
 
 module "rights" {
   source = "./modules/rights"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.stack
 
-OWN, FOREIGN = "99999", "99998"
+OWN, FOREIGN, NAMES = "99999", "99998", "_names"
 STORES: tuple[Which, ...] = ("lake", "landing")
 VERBS: dict[str, Callable[[S3Client, str, str], object]] = {
     "s3:GetObject": lambda s3, bucket, prefix: s3.get_object(Bucket=bucket, Key=f"{prefix}/kept"),
@@ -38,7 +38,7 @@ CELLS = [
     for role in roles(store)
     for zone in BUCKETS[store]
     for verb in VERBS
-    for prefix in (OWN, FOREIGN)
+    for prefix in (OWN, FOREIGN, NAMES)
 ]
 
 
@@ -75,7 +75,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     with two_stores(tmp_path_factory.mktemp("rights")) as found:
         for store in STORES:
             for zone in BUCKETS[store]:
-                for key in [f"{prefix}/{name}" for prefix in (OWN, FOREIGN) for name in ("kept", "old")]:
+                for key in [
+                    f"{prefix}/{name}" for prefix in (OWN, FOREIGN, NAMES) for name in ("kept", "old")
+                ]:
                     boto(found, store).put_object(Bucket=found.bucket(zone), Key=key, Body=b"1")
         yield found
 
@@ -120,7 +122,7 @@ def test_every_role_may_do_what_is_declared_and_nothing_else(people: People, set
     for role, store, zone, verb, prefix in CELLS:
         client, bucket = people.clients[store, role], settings.bucket(zone)
         found = _permitted(lambda c=client, b=bucket, v=verb, p=prefix: VERBS[v](c, b, p))  # type: ignore[misc]
-        if found != allowed(role, store, zone, verb, own=prefix == OWN):
+        if found != allowed(role, store, zone, verb, f"{prefix}/", OWN):
             wrong.append((role, zone, verb, prefix, found))
     print(f"{len(CELLS)} cells of role x zone x verb x prefix tested, {len(wrong)} wrong")
     assert len(CELLS) > 100

@@ -11,16 +11,18 @@ from typing import Any
 from khlang.errors import CatalogError
 
 LIST = "s3:ListBucket"
+OWN = "{hospcode}/"
+"""The prefix of a right that each facility has below its own code only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One allowed action of a role in a zone; `own_prefix`: only below the facility's own code."""
+    """One allowed action of a role in a zone; `below`: only below that prefix (OWN: the facility's code)."""
 
     role: str
     store: str
     zone: str
-    own_prefix: bool
+    below: str
     action: str
 
 
@@ -28,10 +30,7 @@ class Right:
 def rights() -> tuple[Right, ...]:
     """Every declared right of catalog/access.csv; what is not declared is denied."""
     path = files("khlang.catalog") / "access.csv"
-    return tuple(
-        Right(row["role"], row["store"], row["zone"], row["own_prefix"] == "yes", row["action"])
-        for row in csv.DictReader(path.read_text("utf-8").splitlines())
-    )
+    return tuple(Right(**row) for row in csv.DictReader(path.read_text("utf-8").splitlines()))
 
 
 def roles(store: str) -> tuple[str, ...]:
@@ -39,13 +38,13 @@ def roles(store: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(right.role for right in rights() if right.store == store))
 
 
-def _statement(right: Right, bucket_prefix: str, own: str) -> dict[str, Any]:
+def _statement(right: Right, bucket_prefix: str, below: str) -> dict[str, Any]:
     """One right as a statement: listing is a right on the bucket, everything else one on its objects."""
     bucket = f"arn:aws:s3:::{bucket_prefix}{right.zone}"
-    resource = bucket if right.action == LIST else f"{bucket}/{own}*"
+    resource = bucket if right.action == LIST else f"{bucket}/{below}*"
     statement: dict[str, Any] = {"Effect": "Allow", "Action": [right.action], "Resource": [resource]}
-    if right.action == LIST and own:
-        statement["Condition"] = {"StringLike": {"s3:prefix": [f"{own}*"]}}
+    if right.action == LIST and below:
+        statement["Condition"] = {"StringLike": {"s3:prefix": [f"{below}*"]}}
     return statement
 
 
@@ -57,16 +56,16 @@ def policy_document(role: str, store: str, bucket_prefix: str = "", hospcode: st
     own = [right for right in rights() if right.role == role and right.store == store]
     if not own:
         raise CatalogError("access.role", f"role {role} has no right in store {store}", place="access.csv")
-    if any(right.own_prefix for right in own) and not hospcode:
+    if any(right.below == OWN for right in own) and not hospcode:
         raise CatalogError("access.prefix", f"role {role} needs a facility code", place="access.csv")
-    statements = [_statement(r, bucket_prefix, f"{hospcode}/" if r.own_prefix else "") for r in own]
+    statements = [_statement(r, bucket_prefix, r.below.format(hospcode=hospcode)) for r in own]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def allowed(role: str, store: str, zone: str, action: str, own: bool) -> bool:
-    """Whether a role may do something in a zone; `own`: below the facility's own prefix."""
+def allowed(role: str, store: str, zone: str, action: str, prefix: str, hospcode: str = "") -> bool:
+    """Whether a role may do something below a prefix of a zone (the role of that facility, if it is one)."""
     return any(
         (right.role, right.store, right.zone, right.action) == (role, store, zone, action)
-        and (own or not right.own_prefix)
+        and prefix.startswith(right.below.format(hospcode=hospcode))
         for right in rights()
     )

@@ -13,16 +13,17 @@ variable "facilities" {
 locals {
   rights = csvdecode(file("${path.module}/../../../jobs/khlang/catalog/access.csv"))
 
-  # store -> user -> the rows of its role, with the only prefix they are for
+  # store -> user -> the rows of its role, a facility's with its own code
   people = {
     for store in ["lake", "landing"] : store => merge(
       {
-        for role in toset([for r in local.rights : r.role if r.store == store && r.own_prefix == "no"]) :
-        role => [for r in local.rights : merge(r, { own = "" }) if r.store == store && r.role == role]
+        for role in toset([for r in local.rights : r.role if r.store == store && r.role != "facility"]) :
+        role => [for r in local.rights : r if r.store == store && r.role == role]
       },
       {
         for code in var.facilities : "facility-${code}" => [
-          for r in local.rights : merge(r, { own = "${code}/" }) if r.store == store && r.role == "facility"
+          for r in local.rights : merge(r, { below = replace(r.below, "{hospcode}", code) })
+          if r.store == store && r.role == "facility"
         ] if store == "landing"
       },
     )
@@ -40,9 +41,9 @@ output "policies" {
             {
               Effect   = "Allow"
               Action   = [r.action]
-              Resource = ["arn:aws:s3:::${var.prefix}${r.zone}${r.action == "s3:ListBucket" ? "" : "/${r.own}*"}"]
+              Resource = ["arn:aws:s3:::${var.prefix}${r.zone}${r.action == "s3:ListBucket" ? "" : "/${r.below}*"}"]
             },
-            r.action == "s3:ListBucket" && r.own != "" ? { Condition = { StringLike = { "s3:prefix" = ["${r.own}*"] } } } : {},
+            r.action == "s3:ListBucket" && r.below != "" ? { Condition = { StringLike = { "s3:prefix" = ["${r.below}*"] } } } : {},
           )
         ]
       }
