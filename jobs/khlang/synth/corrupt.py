@@ -129,6 +129,12 @@ def _unchanged(column: Column, values: pl.Series, rng: np.random.Generator) -> p
     return values
 
 
+def _short(contract: Contract, column: Column) -> bool:
+    """Whether a longer value is a fault there: ids, codes and numbers, no key, no citizen id."""
+    counted = column.width is not None and column.privacy not in KEPT and column.name not in OPEN
+    return counted and column.checksum is None and _free(contract, column)
+
+
 VALUE_FAULTS = (
     Fault("date.unreadable", 8, lambda k, c: _dated(c) and _free(k, c), _no_date),
     Fault("date.buddhist", 10, lambda k, c: _dated(c), _buddhist),
@@ -137,14 +143,16 @@ VALUE_FAULTS = (
     Fault("code.unknown", 10, lambda k, c: _listed(c) and _free(k, c), _no_code),
     Fault("code.zeros", 8, lambda k, c: _listed(c) or c.name == "HOSPCODE", _lost_zeros),
     Fault("code.dots", 8, lambda k, c: c.icd and c.width == 6, _dotted),
-    Fault("digits.thai", 8, lambda k, c: _dated(c) or _numeric(c) or _listed(c) or c.name == "CID", _thai_digits),
+    Fault(
+        "digits.thai", 8, lambda k, c: _dated(c) or _numeric(c) or _listed(c) or c.name == "CID", _thai_digits
+    ),
     Fault("text.trimmed", 8, lambda k, c: c.privacy not in KEPT and c.name != "HOSPCODE", _blanks),
-    Fault("text.too_long", 7, lambda k, c: c.width is not None and _free(k, c) and c.checksum is None and c.privacy not in KEPT
-          and c.name not in OPEN, _too_long),
+    Fault("text.too_long", 7, _short, _too_long),
     Fault("cid.checksum", 7, lambda k, c: c.checksum == "cid", _checksum),
     Fault("required.missing", 8, lambda k, c: c.required and _free(k, c), _blank),
     Fault("key.missing", 7, lambda k, c: c.name in k.key and c.name != "HOSPCODE", _blank),
     Fault("key.unreadable", 5, lambda k, c: c.name in k.key and _dated(c), _no_date),
     Fault("row.facility", 6, lambda k, c: c.name == "HOSPCODE", _other_facility),
-)  # fmt: skip
+)
+"""The faults of values, with their shares among planted faults."""
 REFUSING = frozenset({"row.width", "row.encoding", "row.facility", "key.missing", "key.unreadable"})

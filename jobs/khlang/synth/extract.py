@@ -211,14 +211,14 @@ def _lines(contract: Contract, frame: pl.DataFrame, zips: dict[Zip, Sender]) -> 
     layouts: dict[tuple[str, ...], list[int]] = {}
     for f, sender in {f: sender for (f, _), sender in zips.items()}.items():
         layouts.setdefault(tuple(sender.habit.columns(contract)), []).append(f)
-    line = pl.lit("")
+    parts, rows = [], []
     for layout, facilities in layouts.items():
         cells = [pl.col(name) if name in known else pl.lit("") for name in layout]
-        text = pl.concat_str(cells, separator="|")
-        line = (
-            text if len(layouts) == 1 else pl.when(pl.col("f").is_in(facilities)).then(text).otherwise(line)
-        )
-    return frame.select(line.alias("line")).to_series()
+        mine = frame["f"].is_in(facilities)
+        chosen = frame.filter(mine) if len(layouts) > 1 else frame
+        parts.append(chosen.select(line=pl.concat_str(cells, separator="|")).to_series())
+        rows.append(mine.arg_true())
+    return pl.concat(parts).gather(pl.concat(rows).arg_sort())
 
 
 def _content(habit: Habit, contract: Contract, form: str, lines: list[str], broken: bool) -> bytes:

@@ -90,12 +90,15 @@ def _clustered(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def upward(cluster: pl.DataFrame) -> list[int | None]:
-    """Position in the cluster of the hospital that each facility refers to; None for the top one."""
+    """Position in the cluster of the hospital that each facility refers to; None for the top one.
+
+    A hospital refers to one before it, any other facility to any; the same province comes first.
+    """
     rows = list(enumerate(cluster.select("province", "hospital").iter_rows()))
     hospitals = [(row, province) for row, (province, is_hospital) in rows if is_hospital]
     found: list[int | None] = []
-    for row, (province, _) in rows:
-        near = [place for place, where in hospitals if where == province and place < row]
-        far = [place for place, _ in hospitals if place < row]
-        found.append(next(iter(near or far), None))
+    for row, (province, is_hospital) in rows:
+        open_to = [(place, where) for place, where in hospitals if place < row or not is_hospital]
+        near = [place for place, where in open_to if where == province]
+        found.append(next(iter(near), None if not open_to else open_to[0][0]))
     return found

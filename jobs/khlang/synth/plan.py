@@ -23,7 +23,7 @@ class Plan:
 
     facilities: int = 24
     months: int = 4
-    persons: int = 700
+    persons: int = 620
     start: date = date(2026, 7, 1)
     seed: int = 1
     faults: FaultRate = "some"

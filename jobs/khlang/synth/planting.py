@@ -124,16 +124,22 @@ def _with_repeats(frame: pl.DataFrame) -> pl.DataFrame:
 def damaged(world: World, contract: Contract, frame: pl.DataFrame) -> Sheet:
     """Do to the marked values what the marks say; a mark whose value can not go wrong so is taken off."""
     rng, by_code = world.draws(f"damage {contract.file}"), {fault.code: fault for fault in VALUE_FAULTS}
-    wrong = frame.with_row_index("row").filter(pl.col("fault") != "").with_row_index("place")
-    hit = wrong.filter((pl.col("at") != "") & pl.col("fault").is_in(list(by_code)))
-    for (code, name), rows in hit.group_by("fault", "at", maintain_order=True):
-        values, column = rows[str(name)], contract.column(str(name))
-        bad = by_code[str(code)].damage(column, values, rng).set(values == "", None)
-        off = rows["place"].filter(bad.is_null())
-        bad = pl.select(pl.coalesce(pl.lit(bad), pl.lit(values))).to_series()
-        wrong = wrong.with_columns(
-            wrong[column.name].scatter(rows["place"], bad),
-            *(wrong[mark].scatter(off, "") for mark in ("fault", "at")),
-        )
+    wrong = frame.with_row_index("row").filter(pl.col("fault") != "")
+    cells = {
+        name: wrong[name].to_list() for name in ("fault", "at", *(column.name for column in contract.current))
+    }
+    hits: dict[tuple[str, str], list[int]] = {}
+    for place, hit in enumerate(zip(cells["fault"], cells["at"], strict=True)):
+        if hit[0] in by_code:
+            hits.setdefault(hit, []).append(place)
+    for (code, name), places in hits.items():
+        values = pl.Series([cells[name][place] for place in places], dtype=pl.String)
+        bad = by_code[code].damage(contract.column(name), values, rng).set(values == "", None)
+        for place, value in zip(places, bad.to_list(), strict=True):
+            if value is None:
+                cells["fault"][place] = cells["at"][place] = ""
+            else:
+                cells[name][place] = value
+    wrong = wrong.with_columns(pl.Series(name, texts, dtype=pl.String) for name, texts in cells.items())
     marks = [frame[mark].scatter(wrong["row"], wrong[mark]) for mark in ("fault", "at")]
-    return Sheet(frame.with_columns(marks), wrong.drop("place"))
+    return Sheet(frame.with_columns(marks), wrong)

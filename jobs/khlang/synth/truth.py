@@ -170,11 +170,13 @@ class Truth:
 
 
 SCANNED = {
-    "PERSON.CID": "cid", "PERSON.LNAME": "lname", "PERSON.MOBILE": "phone", "PERSON.PASSPORT": "passport", "CARD.INSID": "insid",
-    "HOME.HOUSE_ID": "house_id", "HOME.TELEPHONE": "phone", "ADDRESS.HOUSE_ID": "house_id", "DISABILITY.DISABID": "disabid",
-    "PROVIDER.CID": "cid", "PROVIDER.LNAME": "lname", "PROVIDER.REGISTERNO": "licence", "PERSON.FATHER": "cid",
-    "PERSON.MOTHER": "cid", "PERSON.COUPLE": "cid",
+    "PERSON.CID": "cid", "PERSON.FATHER": "cid", "PERSON.MOTHER": "cid", "PERSON.COUPLE": "cid",
+    "PERSON.LNAME": "lname", "PERSON.MOBILE": "phone", "PERSON.PASSPORT": "passport", "CARD.INSID": "insid",
+    "HOME.HOUSE_ID": "house_id", "HOME.TELEPHONE": "phone", "ADDRESS.HOUSE_ID": "house_id",
+    "DISABILITY.DISABID": "disabid", "PROVIDER.CID": "cid", "PROVIDER.LNAME": "lname",
+    "PROVIDER.REGISTERNO": "licence",
 }  # fmt: skip
+"""Columns whose values are long enough to be looked for byte by byte, and their kind."""
 SHORT = {
     "PERSON.NAME": "name",
     "PROVIDER.NAME": "name",
