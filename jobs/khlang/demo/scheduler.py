@@ -71,15 +71,16 @@ class Scheduler:
         return [dag for dag in dags if dag in found]
 
     def tasks_since(self, moment: datetime, dags: tuple[str, ...]) -> list[TaskRun]:
-        """Every task of these DAGs that started since then, the oldest first."""
-        answer = self._get(
-            "/dags/~/dagRuns/~/taskInstances",
-            start_date_gte=moment.isoformat(),
-            order_by="start_date",
-            limit=100,
+        """Every task of these DAGs that started since then or is still at work, the oldest first."""
+        begun = self._tasks(start_date_gte=moment.isoformat()) + self._tasks(
+            state=["running", "up_for_retry"]
         )
-        begun = [found for found in answer["task_instances"] if found["start_date"]]  # queued ones have none
-        return [_task_run(found) for found in begun if found["dag_id"] in dags]
+        found = {(task.run, task.job): task for task in begun if task.dag in dags}
+        return sorted(found.values(), key=lambda task: task.start)
+
+    def _tasks(self, **query: Any) -> list[TaskRun]:
+        answer = self._get("/dags/~/dagRuns/~/taskInstances", order_by="start_date", limit=100, **query)
+        return [_task_run(found) for found in answer["task_instances"] if found["start_date"]]
 
     def log_tail(self, task: TaskRun, lines: int) -> list[str]:
         """The last lines of a task's log."""

@@ -80,7 +80,9 @@ class Watch:
             elif task.state in ("failed", "up_for_retry"):
                 self._line(task, "FAILED" if task.state == "failed" else "failed, will be tried again")
                 tail = self.scheduler.log_tail(task, 40)
-                self.console.print("\n".join(f"    {line}" for line in tail), markup=False, highlight=False)
+                self.console.print(
+                    "\n".join(f"    {line}" for line in tail), markup=False, highlight=False, soft_wrap=True
+                )
                 if task.state == "failed":
                     raise self._failed(task)
             elif task.state == "running" and not self.console.is_terminal:
