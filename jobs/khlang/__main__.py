@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from pkgutil import iter_modules
 
 import typer
 
-from khlang import commands
+from khlang.commands import register_all
 from khlang.errors import KhlangError
 
 app = typer.Typer(
@@ -27,11 +25,7 @@ def _khlang() -> None:
 
 def discover() -> typer.Typer:
     """The app with the commands of every module of khlang.commands that has `register`."""
-    for found in sorted(iter_modules(commands.__path__), key=lambda found: found.name):
-        module = import_module(f"{commands.__name__}.{found.name}")
-        if hasattr(module, "register"):
-            module.register(app)
-    return app
+    return register_all(app)
 
 
 def main() -> None:

@@ -83,10 +83,12 @@ def _commands() -> str:
     """Every command with its arguments and its help."""
     from typer.main import get_command
 
-    from khlang.__main__ import discover
+    from khlang.commands import register_all
     from khlang.commands.reference import table
 
-    rows = [(f"`{shown}`", words) for shown, words in _leaves(get_command(discover()), "khlang")]
+    rows = [
+        (f"`{shown}`", words) for shown, words in _leaves(get_command(register_all(typer.Typer())), "khlang")
+    ]
     return table(("command", "does"), rows)
 
 
