@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from khlang.gold import checks
 from khlang.gold.views import code_view, facility_area_view, facility_view
-from khlang.lake import tables
+from khlang.lake.frames import overwrite, overwrite_arrow, view
 from khlang.lake.locks import Held
 from khlang.model.facility import Facility
 from khlang.model.mart import Mart, externals, functions, in_order
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 THREADS = 3
+READERS = 8
 SMALL_BYTES = 256 << 20
 """Silver below this is planned once: re-planning every stage (AQE) costs more there than it saves."""
 
@@ -36,34 +37,36 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One gold batch under way. `application` names the batch and the silver versions it reads."""
+    """One gold batch under way over one set of silver versions. `application` names both."""
 
     spark: SparkSession
     settings: Settings
     application: str
+    note: Mapping[str, str]
+    silver: Mapping[str, int]
     held: Held
 
     def store(self, name: str, rows: DataFrame) -> int:
         """Replace a table of gold in one commit; a re-run of the batch over the same silver finds it there."""
         self.held.check()
-        return tables.overwrite(rows, self.settings, f"gold.{name}", self.application)
+        return overwrite(rows, self.settings, f"gold.{name}", self.application, self.note)
 
     def store_arrow(self, name: str, rows: pa.Table) -> Built:
         """The same for a small table that the driver holds."""
-        frame = self.spark.createDataFrame(rows)
-        return Built(self.store(name, frame.coalesce(1)), rows.num_rows)
+        self.held.check()
+        version = overwrite_arrow(rows, self.settings, f"gold.{name}", self.application, self.note)
+        return Built(version, rows.num_rows)
 
     def view(self, name: str, version: int) -> None:
         """A view of a gold table at the version that this batch left."""
-        reader = self.spark.read.format("delta").option("versionAsOf", version)
-        reader.load(tables.s3a(self.settings, f"gold.{name}")).createOrReplaceTempView(name)
+        view(self.spark, self.settings, f"gold.{name}", version, name)
 
 
 def application(batch: str, silver: Mapping[str, int]) -> str:
     """Name of the batch's commits: a batch that is resumed over a newer silver writes anew."""
     versions = sorted(item for item in silver.items() if item[0].startswith("silver."))
     read = ",".join(f"{name}={version}" for name, version in versions)
-    return f"{batch}@{hashlib.sha256(read.encode()).hexdigest()[:12]}"
+    return f"{batch}-{hashlib.sha256(read.encode()).hexdigest()[:12]}"
 
 
 def open_views(build: Build, wanted: Iterable[str], facilities: Sequence[Facility]) -> None:
@@ -71,20 +74,18 @@ def open_views(build: Build, wanted: Iterable[str], facilities: Sequence[Facilit
     for function in functions().values():
         build.spark.sql(function.ddl)
     outside = externals(wanted)
-    silver = [name for name in outside if name.startswith("silver_")]
-    tables.views(build.spark, build.settings, [name.replace("_", ".", 1) for name in silver])
     held = {name: code_view(name) for name in outside if name.startswith("code_")}
     held |= {"facility": facility_view(facilities), "facility_area": facility_area_view(facilities)}
     for name, rows in held.items():
         build.spark.createDataFrame(rows).createOrReplaceTempView(name)
-    _plan_for_size(build.spark, silver)
-
-
-def _plan_for_size(spark: SparkSession, views: Iterable[str]) -> None:
-    """Adaptive execution pays only where there is much to adapt to."""
-    plans = [spark.table(name)._jdf.queryExecution().optimizedPlan() for name in views]
-    size = sum(int(str(plan.stats().sizeInBytes())) for plan in plans)
-    spark.conf.set("spark.sql.adaptive.enabled", str(size > SMALL_BYTES).lower())
+    silver = {name: name.replace("_", ".", 1) for name in outside if name.startswith("silver_")}
+    with ThreadPoolExecutor(READERS) as pool:
+        opened = [
+            pool.submit(view, build.spark, build.settings, table, build.silver[table], name)
+            for name, table in silver.items()
+        ]
+        size = sum(one.result() for one in opened)
+    build.spark.conf.set("spark.sql.adaptive.enabled", str(size > SMALL_BYTES).lower())
 
 
 def build_marts(build: Build, declared: Mapping[str, Mart], wanted: Iterable[str]) -> dict[str, Built]:
