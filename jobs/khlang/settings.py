@@ -34,6 +34,10 @@ class Settings(BaseSettings):
     base_port: int = Field(18700, description="first port; every service has a fixed offset from it")
     master: str = Field("local[*]", description="Spark master: local[*], spark://..., k8s://...")
     driver_memory: str = Field("2g", description="memory of the Spark driver (and of local executors)")
+    jvm_options: str = Field(
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        description="options of Spark's JVM; the default suits short jobs, set a blank for hours on large tables",
+    )
     database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: the embedded PostgreSQL")
     lake_endpoint: str = Field(
         "", description="S3 endpoint of bronze, silver, gold; empty: the embedded store"

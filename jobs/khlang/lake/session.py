@@ -138,4 +138,5 @@ def _ask_java(home: Path) -> str:
 def _java_options(settings: Settings) -> str:
     scratch = settings.root / "tmp" / "java"
     scratch.mkdir(parents=True, exist_ok=True)
-    return f"-Djava.io.tmpdir={scratch} -XX:-UsePerfData -Dfile.encoding=UTF-8"
+    own = ["-XX:-UsePerfData", "-Dfile.encoding=UTF-8", f"-Djava.io.tmpdir={scratch}", settings.jvm_options]
+    return " ".join(own).strip()
