@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, Response, sync_playwright
 
 PAGE = "/superset/dashboard/health-overview/"
-CHARTS = 9
+CHARTS = 11
 PATIENCE = 180_000
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync",
