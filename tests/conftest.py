@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from lakes import Lake, free_base_port
 
 FIRST_PORT = 21000

@@ -66,7 +66,8 @@ class Lake:
             [sys.executable, "-m", "khlang", *arguments],
             env=self.environment, cwd=PROJECT, text=True, capture_output=True, timeout=seconds, check=False,
         )  # fmt: skip
-        said = f"khlang {' '.join(arguments)[:200]} ended with {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        command = f"khlang {' '.join(arguments)[:200]} ended with {done.returncode}"
+        said = f"{command}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
         assert done.returncode in expect, said
         return done.stdout
 

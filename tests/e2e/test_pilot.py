@@ -7,14 +7,14 @@ from collections.abc import Callable
 import duckdb
 import polars as pl
 import pytest
-from lakes import Lake
-from pilot import compare, journey, truth
-from pilot.compare import Compared
-from pilot.journey import Journey
 
 from khlang.lake import tables
 from khlang.lake.stores import storage_options
 from khlang.settings import Settings
+from lakes import Lake
+from pilot import compare, journey, truth
+from pilot.compare import Compared
+from pilot.journey import Journey
 
 pytestmark = pytest.mark.stack
 

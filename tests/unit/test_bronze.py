@@ -67,7 +67,9 @@ def test_a_file_name_tells_its_facilities() -> None:
     assert ranged("b/a-00001", ["00009", "00002"]) == "b/a-00001-00002-00009.parquet"
 
 
-@pytest.mark.parametrize(("low", "high", "near"), [("00001", "00003", True), ("00005", "00009", True), ("00007", "00009", False)])
+@pytest.mark.parametrize(
+    ("low", "high", "near"), [("00001", "00003", True), ("00005", "00009", True), ("00007", "00009", False)]
+)
 def test_only_files_that_may_hold_a_facility_are_opened(low: str, high: str, near: bool) -> None:
     assert Part("p", 1, 1, "00002", "00006").overlaps(low, high) is near
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+
 from members import FACILITY, chronic, conformed, faults, member, values
 
 GOOD = f"{FACILITY}|P1|20200131|E119|03|20260801120000"
 
 
 def _row(**changed: str) -> str:
-    cells = dict(zip(("HOSPCODE", "PID", "DATE_DIAG", "CHRONIC", "TYPEDISCH", "D_UPDATE"), GOOD.split("|"), strict=True))
+    cells = dict(
+        zip(
+            ("HOSPCODE", "PID", "DATE_DIAG", "CHRONIC", "TYPEDISCH", "D_UPDATE"), GOOD.split("|"), strict=True
+        )
+    )
     return "|".join((cells | changed).values())
 
 
@@ -97,7 +102,11 @@ def test_members_with_equal_headers_are_parsed_together_and_told_apart() -> None
         (chronic(GOOD, header="HOSPCODE|PID|PID|CHRONIC|TYPEDISCH|D_UPDATE"), ("file.header",), 1),
         (chronic(GOOD, header=" hospcode |Pid|date_diag|CHRONIC|TYPEDISCH|D_UPDATE"), (), 1),
         (chronic(GOOD, header="HCODE|PID|DATE_DIAG|CHRONIC|TYPEDISCH|D_UPDATE"), (), 1),
-        (chronic(GOOD + "|x", header="HOSPCODE|PID|DATE_DIAG|CHRONIC|TYPEDISCH|D_UPDATE|MYCOLUMN"), ("file.column_unknown",), 1),
+        (
+            chronic(GOOD + "|x", header="HOSPCODE|PID|DATE_DIAG|CHRONIC|TYPEDISCH|D_UPDATE|MYCOLUMN"),
+            ("file.column_unknown",),
+            1,
+        ),
     ],
 )
 def test_a_header_is_read_by_name(body: bytes, codes: tuple[str, ...], delivered: int) -> None:
@@ -121,7 +130,9 @@ def test_without_a_header_columns_come_by_position() -> None:
 
 def test_a_cid_with_a_wrong_check_digit_links_nobody_and_the_row_stays() -> None:
     header = "HOSPCODE|PID|CID|D_UPDATE"
-    body = f"{header}\n{FACILITY}|P1|1234567890121|20260801120000\n{FACILITY}|P2|1234567890122|20260801120000\n"
+    body = (
+        f"{header}\n{FACILITY}|P1|1234567890121|20260801120000\n{FACILITY}|P2|1234567890122|20260801120000\n"
+    )
     done = conformed("WOMEN", member(body))
     assert (3, "CID", "cid.checksum") in faults(done)
     assert [cid is None for cid in values(done, "cid")] == [False, True]
@@ -137,7 +148,9 @@ def test_the_same_person_is_one_pseudonym_in_every_facility_and_a_pid_is_not() -
 
 def test_names_contacts_and_addresses_do_not_leave_the_door() -> None:
     header = "HOSPCODE|PID|NAME|LNAME|SEX|BIRTH|TELEPHONE|D_UPDATE"
-    done = conformed("PERSON", member(f"{header}\n{FACILITY}|P1|สมมุติ|ทดสอบยิ่ง|1|19800101|0812345678|20260801120000\n"))
+    done = conformed(
+        "PERSON", member(f"{header}\n{FACILITY}|P1|สมมุติ|ทดสอบยิ่ง|1|19800101|0812345678|20260801120000\n")
+    )
     told = str(done.rows.to_dicts())
     assert not any(secret in told for secret in ("สมมุติ", "ทดสอบ", "0812345678", "'P1'"))
     assert values(done, "birth") == [date(1980, 1, 1)]
@@ -152,7 +165,9 @@ def test_names_contacts_and_addresses_do_not_leave_the_door() -> None:
         ("120.", None, "number.unreadable"),
     ],
 )  # fmt: skip
-def test_numbers_keep_to_their_form_width_and_range(number: str, becomes: int | None, code: str | None) -> None:
+def test_numbers_keep_to_their_form_width_and_range(
+    number: str, becomes: int | None, code: str | None
+) -> None:
     header = "HOSPCODE|PID|DATE_SERV|SBP|D_UPDATE"
     done = conformed("CHRONICFU", member(f"{header}\n{FACILITY}|P1|20260801|{number}|20260801120000\n"))
     assert values(done, "sbp") == [becomes]

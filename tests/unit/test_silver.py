@@ -17,7 +17,9 @@ from khlang.silver.plan import Files, People, Scope, groups, orphan_tasks, rewri
 SEPTEMBER, OCTOBER = datetime(2026, 9, 1), datetime(2026, 10, 1)
 
 
-def _version(key: bytes, row: int, sent: datetime, arrival: int = 1, line: int = 2, pass_number: int = 1) -> dict[str, object]:
+def _version(
+    key: bytes, row: int, sent: datetime, arrival: int = 1, line: int = 2, pass_number: int = 1
+) -> dict[str, object]:
     return {
         "_key": key, "_row": row, "_sent_at": sent, "_arrival": arrival, "_member": 1, "_line": line,
         "_pass": pass_number, "_receipt": f"R{arrival}",
@@ -35,9 +37,15 @@ def test_the_time_in_the_name_decides_whatever_arrives_first(turned: bool) -> No
 
 
 def test_arrival_then_line_then_pass_decide_between_equal_times() -> None:
-    assert latest(_rows(_version(b"k", 1, OCTOBER, 2), _version(b"k", 2, OCTOBER, 1)))["_row"].to_list() == [1]
-    assert latest(_rows(_version(b"k", 1, OCTOBER, 1, 9), _version(b"k", 2, OCTOBER, 1, 3)))["_row"].to_list() == [1]
-    assert latest(_rows(_version(b"k", 1, OCTOBER), _version(b"k", 2, OCTOBER, pass_number=2)))["_row"].to_list() == [2]
+    assert latest(_rows(_version(b"k", 1, OCTOBER, 2), _version(b"k", 2, OCTOBER, 1)))["_row"].to_list() == [
+        1
+    ]
+    assert latest(_rows(_version(b"k", 1, OCTOBER, 1, 9), _version(b"k", 2, OCTOBER, 1, 3)))[
+        "_row"
+    ].to_list() == [1]
+    assert latest(_rows(_version(b"k", 1, OCTOBER), _version(b"k", 2, OCTOBER, pass_number=2)))[
+        "_row"
+    ].to_list() == [2]
 
 
 def test_a_content_that_came_under_an_earlier_name_too_takes_its_time() -> None:
@@ -49,7 +57,11 @@ def test_rows_are_new_changed_or_unchanged() -> None:
     winners = _rows(_version(b"a", 1, OCTOBER), _version(b"b", 2, OCTOBER), _version(b"c", 3, OCTOBER))
     state = _rows(_version(b"b", 2, SEPTEMBER), _version(b"c", 9, SEPTEMBER))
     found = classify(winners, state)
-    assert dict(zip(found["_key"], found["_status"], strict=True)) == {b"a": "new", b"b": "unchanged", b"c": "changed"}
+    assert dict(zip(found["_key"], found["_status"], strict=True)) == {
+        b"a": "new",
+        b"b": "unchanged",
+        b"c": "changed",
+    }
 
 
 def test_every_row_of_a_batch_has_an_end() -> None:

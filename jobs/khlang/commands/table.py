@@ -18,8 +18,12 @@ def register(app: typer.Typer) -> None:
     def show(
         name: Annotated[str, typer.Argument(help="zone.table, e.g. silver.service")],
         where: Annotated[str | None, typer.Option(help="SQL condition over its columns")] = None,
-        known_at: Annotated[datetime | None, typer.Option(help="as the lake knew it then (Bangkok time)")] = None,
-        export: Annotated[Path | None, typer.Option(help="write all rows to FILE.parquet or FILE.csv")] = None,
+        known_at: Annotated[
+            datetime | None, typer.Option(help="as the lake knew it then (Bangkok time)")
+        ] = None,
+        export: Annotated[
+            Path | None, typer.Option(help="write all rows to FILE.parquet or FILE.csv")
+        ] = None,
     ) -> None:
         """Look at a table at its visible version; --export writes all of it."""
         import polars as pl

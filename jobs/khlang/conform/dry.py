@@ -6,10 +6,11 @@ from collections import defaultdict
 from typing import BinaryIO
 
 from khlang.conform.conform import Conformed, Rules, conform
+from khlang.conform.directory import Limits
 from khlang.conform.member import Member
 from khlang.conform.people import names_of
 from khlang.conform.pseudonym import Pseudonymiser
-from khlang.conform.unpack import Entry, Limits, Unpacked, Verdict, verify
+from khlang.conform.unpack import Entry, Unpacked, Verdict, verify
 from khlang.model.contract import contracts
 from khlang.model.policy import policy
 from khlang.model.receipt import LineFault, MemberReceipt, Receipt
@@ -47,7 +48,9 @@ def _members(source: BinaryIO, verdict: Verdict, limits: Limits) -> dict[str, li
         for entry in verdict.entries:
             if entry.file is not None:
                 body = unpacked.body(entry.position)
-                found[entry.file].append(Member("check", entry.position, named.hospcode, named.sent_at, 1, body))
+                found[entry.file].append(
+                    Member("check", entry.position, named.hospcode, named.sent_at, 1, body)
+                )
     return found
 
 

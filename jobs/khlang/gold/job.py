@@ -14,7 +14,7 @@ from khlang.gold.build import Build, Built, application, build_marts, open_views
 from khlang.gold.disclosure import Rule
 from khlang.gold.published import Coverage, release
 from khlang.gold.views import expected
-from khlang.lake.evidence import digests
+from khlang.lake.evidence import digests, note
 from khlang.lake.ledger import Ledger
 from khlang.lake.ledger.models import DeliveryRow
 from khlang.lake.locks import writer
@@ -41,7 +41,8 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
             return None
         facilities = ledger.facilities()
         session = spark(settings, f"khlang {batch.id}")
-        build = Build(session, settings, application(batch.id, ledger.visible()), held)
+        silver = ledger.visible()
+        build = Build(session, settings, application(batch.id, silver), note(batch.id), silver, held)
         built = _marts(build, facilities)
         built |= _indicators(build, settings, facilities, _as_of(ledger))
         versions = {f"gold.{name}": one.version for name, one in built.items()}

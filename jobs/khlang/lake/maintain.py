@@ -73,7 +73,10 @@ def silent_facilities(ledger: Ledger, since: datetime) -> list[dict[str, str]]:
     with Session(ledger.engine) as session:
         last = {row[0]: row[1] for row in session.execute(asked)}
     return [
-        {"hospcode": facility.hospcode, "last": f"{last[facility.hospcode]:%Y-%m-%d}" if facility.hospcode in last else "never"}
+        {
+            "hospcode": facility.hospcode,
+            "last": f"{last[facility.hospcode]:%Y-%m-%d}" if facility.hospcode in last else "never",
+        }
         for facility in ledger.facilities()
         if facility.hospcode not in last or last[facility.hospcode] < since
     ]

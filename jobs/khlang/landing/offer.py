@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from khlang.conform.unpack import Limits, Verdict, verify
+from khlang.conform.directory import Limits
+from khlang.conform.unpack import Verdict, verify
 from khlang.errors import KhlangError, StoreError
 from khlang.lake.sealing import WINDOW, RangeReader, digest
 from khlang.lake.stores import boto

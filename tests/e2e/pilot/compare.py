@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
-from pilot import truth
 
 from khlang.lake.reader import table
 from khlang.model.contract import Column, Contract, contracts
 from khlang.model.policy import policy
 from khlang.settings import Settings
+from pilot import truth
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from lakes import Lake
-from pilot import truth
 
 from khlang.bronze.work import read_members
 from khlang.commands.landing import receipt_of
@@ -28,6 +26,8 @@ from khlang.lake.reader import table
 from khlang.lake.stores import boto, credentials, endpoint
 from khlang.model.contract import contracts
 from khlang.model.policy import policy
+from lakes import Lake
+from pilot import truth
 
 KILL_AFTER_FILES = 5
 """Files of bronze that must be there before the driver is killed: the batch is half written, not committed."""
@@ -124,7 +124,7 @@ def travel(lake: Lake) -> Journey:
     return journey
 
 
-def print_table(title: str, lines: Sequence[str], seconds: Mapping[str, float] = {}) -> None:  # noqa: B006
+def print_table(title: str, lines: Sequence[str], seconds: Mapping[str, float] = {}) -> None:
     """Print a table of the suite; pytest shows it with -s or in its report."""
     print(f"\n{title}")
     for line in lines:

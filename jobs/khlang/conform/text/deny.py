@@ -34,9 +34,9 @@ def facility_hits(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
 
     The cost grows with the texts, not with the facility: what may begin a name is looked up, not searched for.
     """
-    terms = facility_terms(rows["hospcode"], names)
-    if rows.is_empty() or terms.is_empty():
-        return rows.select("hospcode", "text").clear().join(terms, on="hospcode")
+    if rows.is_empty() or names.people.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(["hospcode", "text", "term", "kind", "part"], pl.String))
+    terms = facility_terms(names)
     parts = (
         pl.col("plain")
         .str.to_lowercase()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import polars as pl
@@ -41,6 +41,8 @@ class Names:
     people: pl.DataFrame
     homes: pl.DataFrame
     staff: pl.DataFrame
+    worked_out: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """What the deny lists made of the book, kept for the next column of the same delivery."""
 
     @classmethod
     def from_frames(
@@ -57,6 +59,7 @@ class Names:
         every = [cls.from_frames(None, None, None), *books]
 
         def joined(part: str) -> pl.DataFrame:
+            """One part of every book, each row once."""
             filled = [frame for book in every if (frame := getattr(book, part)).height]
             if len(filled) < 2:
                 return filled[0] if filled else getattr(every[0], part)

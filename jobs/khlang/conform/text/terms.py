@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 from khlang.conform.text.names import Names
 from khlang.conform.text.squeeze import squeezed
-from khlang.conform.text.words import dictionary, latin
+from khlang.conform.text.words import every_word
 
 _NUMBERS = {
     "hn": "HN",
@@ -24,68 +26,88 @@ _SHORTEST_NAME = 4
 """For names of other patients, standing alone."""
 
 
-def _squeeze(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """The columns squeezed."""
-    return frame.with_columns(squeezed(frame[column]) for column in columns)
+def _kept(names: Names, key: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """Worked out once per name book."""
+    if key not in names.worked_out:
+        names.worked_out[key] = make()
+    return names.worked_out[key]
 
 
-def _people_terms(people: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Rows of people -> key, term, kind, part (full, given, family)."""
-    people = _squeeze(people, ["name", "lname"])
-    parts = {"full": pl.col("name") + pl.col("lname"), "given": pl.col("name"), "family": pl.col("lname")}
-    return pl.concat(
-        people.select(*key, term.alias("term"), pl.lit("NAME").alias("kind"), pl.lit(part).alias("part"))
-        for part, term in parts.items()
+def _people(names: Names) -> pl.DataFrame:
+    """Patients with squeezed names and numbers."""
+    squeeze = ["name", "lname", *_NUMBERS]
+    return _kept(
+        names,
+        "people",
+        lambda: names.people.with_columns(pl.col("pid").alias("own_pid")).with_columns(
+            squeezed(names.people[column]) for column in squeeze
+        ),
     )
 
 
-def _number_terms(people: pl.DataFrame, key: list[str], numbers: dict[str, str]) -> pl.DataFrame:
+def _name_terms(people: pl.DataFrame, key: list[str]) -> list[pl.DataFrame]:
+    """Rows of people -> key, term, kind, part (full, given, family)."""
+    parts = {"full": pl.col("name") + pl.col("lname"), "given": pl.col("name"), "family": pl.col("lname")}
+    return [
+        people.select(*key, term.alias("term"), pl.lit("NAME").alias("kind"), pl.lit(part).alias("part"))
+        for part, term in parts.items()
+    ]
+
+
+def _number_terms(rows: pl.DataFrame, key: list[str], numbers: dict[str, str]) -> list[pl.DataFrame]:
     """Rows with numbers -> key, term, kind, part (number)."""
-    people = _squeeze(people, list(numbers))
-    return pl.concat(
-        people.select(
+    return [
+        rows.select(
             *key, pl.col(column).alias("term"), pl.lit(kind).alias("kind"), pl.lit("number").alias("part")
         )
         for column, kind in numbers.items()
-    )
+    ]
 
 
-def _long_enough(terms: pl.DataFrame, number: int, name: int) -> pl.DataFrame:
+def _long_enough(terms: list[pl.DataFrame], number: int, name: int) -> pl.DataFrame:
     """Terms that say something, each once."""
     length = pl.col("term").str.len_chars()
     telling = pl.when(pl.col("part") == "number").then(length >= number).otherwise(length >= name)
-    return terms.filter(telling).unique(maintain_order=False)
+    return pl.concat(terms).filter(telling).unique(maintain_order=False)
 
 
 def own_terms(patients: pl.DataFrame, names: Names) -> pl.DataFrame:
     """Patients (hospcode, pid) -> hospcode, pid, term, kind, part: their own and their household's."""
     key = ["hospcode", "pid"]
-    people = names.people.join(patients, on=key, how="semi")
-    houses = people.filter(pl.col("hid").is_not_null()).select(*key, "hid").unique()
-    household = names.people.drop("pid").join(houses, on=["hospcode", "hid"])
+    people = _people(names).join(patients.rename({"pid": "own_pid"}), on=["hospcode", "own_pid"], how="semi")
+    mine = people.with_columns(pl.col("own_pid").alias("patient"))
+    houses = mine.filter(pl.col("hid").is_not_null()).select("hospcode", "patient", "hid").unique()
+    household = _people(names).join(houses, on=["hospcode", "hid"])
     homes = names.homes.join(houses, on=["hospcode", "hid"])
-    home_numbers = {"house_id": "ADDRESS", "telephone": "PHONE"}
-    found = pl.concat([
-        _people_terms(people, key), _number_terms(people, key, _NUMBERS),
-        _people_terms(household, key), _number_terms(homes, key, home_numbers),
-    ])  # fmt: skip
-    return _long_enough(found, _SHORTEST_NUMBER, 2)
+    homes = homes.with_columns(squeezed(homes["house_id"]), squeezed(homes["telephone"]))
+    whose = ["hospcode", "patient"]
+    found = [
+        *_name_terms(mine, whose),
+        *_number_terms(mine, whose, _NUMBERS),
+        *_name_terms(household, whose),
+        *_number_terms(homes, whose, {"house_id": "ADDRESS", "telephone": "PHONE"}),
+    ]
+    return _long_enough(found, _SHORTEST_NUMBER, 2).rename({"patient": key[1]})
 
 
-def facility_terms(hospcodes: pl.Series, names: Names) -> pl.DataFrame:
-    """hospcode, term, kind, part of every patient and member of staff of the facilities.
+def facility_terms(names: Names) -> pl.DataFrame:
+    """hospcode, term, kind, part of every patient and member of staff in the book.
 
     A given or family name alone counts only when it is no word of the dictionary: the rest needs both.
     """
+    return _kept(names, "facility", lambda: _facility_terms(names))
+
+
+def _facility_terms(names: Names) -> pl.DataFrame:
+    """The same, worked out."""
     key = ["hospcode"]
-    mine = pl.col("hospcode").is_in(hospcodes.unique().implode())
-    people, staff = names.people.filter(mine), names.staff.filter(mine)
-    named = pl.concat([people.select("hospcode", "name", "lname"), staff.select("hospcode", "name", "lname")])
-    numbers = pl.concat([_number_terms(people, key, _NUMBERS), _number_terms(staff, key, {"provider": "ID"})])
-    terms = _people_terms(named.unique(), key)
-    common = pl.Series(sorted(dictionary() | latin())).implode()
-    telling = (pl.col("part") == "full") | (
-        ~pl.col("term").is_in(common) & ~pl.col("term").str.contains("^[a-z]")
+    staff = names.staff.with_columns(
+        squeezed(names.staff[column]) for column in ("name", "lname", "provider")
     )
-    found = pl.concat([terms.filter(telling), numbers])
+    people = _people(names)
+    named = pl.concat([people.select("hospcode", "name", "lname"), staff.select("hospcode", "name", "lname")])
+    terms = pl.concat(_name_terms(named.unique(), key))
+    alone = ~pl.col("term").is_in(every_word()) & ~pl.col("term").str.contains("^[a-z]")
+    numbers = [*_number_terms(people, key, _NUMBERS), *_number_terms(staff, key, {"provider": "ID"})]
+    found = [terms.filter((pl.col("part") == "full") | alone), *numbers]
     return _long_enough(found, _SHORTEST_FOREIGN_NUMBER, _SHORTEST_NAME)

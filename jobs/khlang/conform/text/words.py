@@ -96,6 +96,12 @@ def dictionary() -> frozenset[str]:
 
 
 @cache
+def every_word() -> pl.Series:
+    """The dictionary and the Latin words, for a look-up by polars."""
+    return pl.Series(sorted(dictionary() | latin())).implode()
+
+
+@cache
 def common() -> frozenset[str]:
     """Words that the Thai National Corpus (CC0 list of pythainlp) has often, and the clinical ones."""
     often = (word for word, count in unigram_word_freqs().items() if count >= _OFTEN)
@@ -124,6 +130,7 @@ def _branches(words: Iterable[str]) -> str:
         node[""] = {}
 
     def pattern(node: dict[str, Any]) -> str:
+        """The pattern of everything below a node."""
         parts = [char + pattern(below) for char, below in sorted(node.items()) if char]
         if not parts:
             return ""

@@ -1,0 +1,106 @@
+"""The front door as a clerk uses it: the command, its words, its exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from lakes import Lake
+
+pytestmark = pytest.mark.stack
+
+MEMBERS = {"PERSON.txt": b"HOSPCODE|PID|NAME\n99001|1|x\n", "1101700203451.pdf": b"%"}
+
+
+@pytest.fixture(scope="module")
+def registered(stores: Lake) -> Lake:
+    """A lake that knows the facilities of the sample."""
+    sample = files("khlang.catalog") / "facilities" / "sample.csv"
+    told = stores.run("facilities", "load", str(sample))
+    assert "added" in told
+    return stores
+
+
+def _zip(folder: Path, name: str, members: dict[str, bytes]) -> Path:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        for member, content in members.items():
+            made.writestr(member, content)
+    path = folder / name
+    path.write_bytes(body.getvalue())
+    return path
+
+
+def test_the_registry_is_loaded_listed_and_loaded_again_without_a_change(registered: Lake) -> None:
+    sample = str(files("khlang.catalog") / "facilities" / "sample.csv")
+    assert "0 added, 0 changed, 3 unchanged" in registered.run("facilities", "load", sample)
+    listed = registered.json_lines("facilities", "list")
+    assert {"99001", "99002", "99003"} <= {row["hospcode"] for row in listed}
+
+
+def test_a_registry_with_a_fault_is_refused_by_line_and_column(registered: Lake, tmp_path: Path) -> None:
+    wrong = tmp_path / "facilities.csv"
+    sample = (files("khlang.catalog") / "facilities" / "sample.csv").read_text("utf-8")
+    wrong.write_text(sample.replace(",50,", ",5,", 1), "utf-8")
+    registered.run("facilities", "load", str(wrong), expect=[3])
+
+
+def test_a_zip_is_delivered_and_its_receipt_asked_for(registered: Lake, tmp_path: Path) -> None:
+    path = _zip(tmp_path, "F43_99001_20261101120000.zip", MEMBERS)
+    (told,) = registered.json_lines("deliver", str(path))
+    assert (told["zip"], told["facility"], told["state"], told["code"]) == (
+        path.name,
+        "99001",
+        "checked",
+        None,
+    )
+    asked = registered.run("receipt", told["receipt"], "--json")
+    assert json.loads(asked) == {
+        "zip": path.name, "facility": "99001", "state": "checked", "code": None,
+        "members": [
+            {"member": "PERSON.txt", "table": "PERSON", "codes": [], "delivered": None, "accepted": None,
+             "refused": None, "faults": []},
+            {"member": "unknown-2", "table": None, "codes": ["file.unknown"], "delivered": None, "accepted": None,
+             "refused": None, "faults": []},
+        ],
+    }  # fmt: skip
+    shown = registered.run("receipt", told["receipt"], "--lang", "th")
+    assert told["receipt"] in shown and "ตรวจผ่าน รอนำเข้า" in shown and "1101700203451" not in shown
+
+
+def test_a_folder_of_zips_is_delivered_and_a_refused_one_shows_in_the_exit_code(
+    registered: Lake, tmp_path: Path
+) -> None:
+    _zip(tmp_path, "F43_99002_20261101120000.zip", MEMBERS)
+    _zip(tmp_path, "1101700203451.zip", MEMBERS)
+    told = registered.run("deliver", str(tmp_path), expect=[5])
+    assert "zip.name" in told and "checked" in told and "1101700203451" not in told
+
+
+def test_a_delivery_is_withdrawn_once(registered: Lake, tmp_path: Path) -> None:
+    path = _zip(tmp_path, "F43_99003_20261101120000.zip", {"PERSON.txt": b"HOSPCODE|PID\n99003|1\n"})
+    (told,) = registered.json_lines("deliver", str(path))
+    registered.run("withdraw", told["receipt"], "--cause", "wrong month")
+    registered.run("withdraw", told["receipt"], "--cause", "wrong month", expect=[1])
+    assert json.loads(registered.run("receipt", told["receipt"], "--json"))["state"] == "withdrawn"
+
+
+def test_an_unknown_receipt_and_a_missing_file_are_named(registered: Lake, tmp_path: Path) -> None:
+    registered.run("receipt", "R9999999-XXXXX", expect=[1])
+    registered.run("deliver", str(tmp_path / "gone.zip"), expect=[1])
+
+
+def test_an_empty_inbox_is_nothing_new(registered: Lake) -> None:
+    registered.run("run", "landing", expect=[99])
+
+
+def test_keys_are_shown_by_id_and_age_and_never_by_their_bytes(registered: Lake) -> None:
+    stored = json.loads((registered.home / "keys" / "keys.json").read_text())["keys"]
+    told = registered.run("keys", "show") + registered.run("keys", "show", "--json")
+    assert all(key["purpose"] in told and key["key"] not in told for key in stored)
+    assert not any(key["key"][:12] in told for key in stored)

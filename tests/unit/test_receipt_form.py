@@ -1,0 +1,86 @@
+"""A receipt for people and for machines: every fault with its place, no value, both languages."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from khlang.commands.receipt_form import STATES, Heading, Lang, show
+from khlang.lake.ledger.models import STATES as STATES_OF_THE_LEDGER
+from khlang.model.faults import catalogue
+from khlang.model.receipt import LineFault, MemberReceipt, Receipt
+
+FAULTS = (
+    LineFault(9, "CID", "cid.checksum"), LineFault(2, None, "row.width"), LineFault(9, "BIRTH", "date.buddhist"),
+    *(LineFault(line, "CID", "digits.thai") for line in range(11, 19)),
+)  # fmt: skip
+RECEIPT = Receipt(
+    "F43_99001_20261101083000.zip", "99001", "current", None,
+    (
+        MemberReceipt("PERSON.txt", "PERSON", ("file.encoding",), 20, 19, 1, FAULTS),
+        MemberReceipt("unknown-2", None, ("file.unknown",)),
+    ),
+)  # fmt: skip
+HEADING = Heading("R0000012-7KQ4D", "รพ.ตัวอย่าง", datetime(2026, 11, 1, 20, 5, tzinfo=UTC))
+
+
+def told(receipt: Receipt, *langs: Lang) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    show(console, receipt, HEADING, langs)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_machines_get_exactly_the_agreed_form_with_faults_in_order() -> None:
+    assert json.loads(json.dumps(RECEIPT.as_json())) == {
+        "zip": "F43_99001_20261101083000.zip",
+        "facility": "99001",
+        "state": "current",
+        "code": None,
+        "members": [
+            {
+                "member": "PERSON.txt", "table": "PERSON", "codes": ["file.encoding"],
+                "delivered": 20, "accepted": 19, "refused": 1,
+                "faults": [
+                    {"line": 2, "column": None, "code": "row.width"},
+                    {"line": 9, "column": "BIRTH", "code": "date.buddhist"},
+                    {"line": 9, "column": "CID", "code": "cid.checksum"},
+                    *({"line": line, "column": "CID", "code": "digits.thai"} for line in range(11, 19)),
+                ],
+            },
+            {
+                "member": "unknown-2", "table": None, "codes": ["file.unknown"],
+                "delivered": None, "accepted": None, "refused": None, "faults": [],
+            },
+        ],
+    }  # fmt: skip
+
+
+def test_people_see_number_place_time_state_and_each_code_with_its_sentence() -> None:
+    text = told(RECEIPT, "th", "en")
+    for part in ("R0000012-7KQ4D", "99001 รพ.ตัวอย่าง", "2026-11-02 03:05:00 ICT", STATES["current"]["th"]):
+        assert part in text
+    for code in ("row.width", "cid.checksum", "digits.thai", "file.encoding", "file.unknown"):
+        assert code in text
+        assert catalogue()[code].th[:20] in text and catalogue()[code].en[:20] in text
+    assert "PERSON.txt CID: 11, 12, 13, 14, 15 (+3)" in text
+
+
+@pytest.mark.parametrize(("lang", "other"), [("th", "en"), ("en", "th")])
+def test_one_language_alone_shows_nothing_of_the_other(lang: Lang, other: Lang) -> None:
+    text = told(RECEIPT, lang)
+    assert STATES["current"][lang] in text and STATES["current"][other] not in text
+
+
+def test_a_refused_zip_says_why_and_what_to_do() -> None:
+    text = told(Receipt("R0000012-7KQ4D", None, "rejected", "zip.name"), "th", "en")
+    fault = catalogue()["zip.name"]
+    squeezed = "".join(text.split())
+    assert "".join(fault.fix_th.split()) in squeezed and "".join(fault.fix_en.split()) in squeezed
+
+
+def test_every_state_of_the_ledger_has_words() -> None:
+    assert set(STATES) == set(STATES_OF_THE_LEDGER)
