@@ -16,7 +16,7 @@ from pilot import compare, journey, truth
 from pilot.compare import Compared
 from pilot.journey import Journey
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(2400)]
 
 COMPARISONS: list[Callable[[Settings], Compared]] = [
     compare.current_rows, compare.orphans, compare.column_figures, compare.indicators,

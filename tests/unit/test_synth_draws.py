@@ -102,8 +102,19 @@ def test_facilities_have_codes_of_their_own_and_a_hospital_above(count: int) -> 
     for _, cluster in made.group_by("cluster"):
         above = upward(cluster)
         hospitals = [place for place, is_hospital in enumerate(cluster["hospital"]) if is_hospital]
+        regions = [cluster["health_region"][place] for place in hospitals]
+        first = [
+            place
+            for place, region in zip(hospitals, regions, strict=True)
+            if regions.index(region) == hospitals.index(place)
+        ]
         assert all(place is None or place in hospitals for place in above)
-        assert [place for place in hospitals if above[place] is None] == hospitals[:1]
+        assert [place for place in hospitals if above[place] is None] == first
+        assert all(
+            cluster["health_region"][place] == cluster["health_region"][row]
+            for row, place in enumerate(above)
+            if place is not None
+        )
 
 
 def test_the_default_set_spreads_over_four_regions_and_twelve_provinces() -> None:

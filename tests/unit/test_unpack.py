@@ -92,9 +92,9 @@ def test_a_member_with_a_password_is_named() -> None:
 
 
 def _link() -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo("PERSON.txt")
-    info.create_system, info.external_attr = 3, 0o120777 << 16
-    return info
+    item = zipfile.ZipInfo("PERSON.txt")
+    item.create_system, item.external_attr = 3, 0o120777 << 16
+    return item
 
 
 TRICKS = {

@@ -20,11 +20,11 @@ def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
     return body.getvalue()
 
 
-def with_entry(info: zipfile.ZipInfo, content: bytes = b"x") -> bytes:
-    """A zip of one entry whose directory says what `info` says."""
+def with_entry(item: zipfile.ZipInfo, content: bytes = b"x") -> bytes:
+    """A zip of one entry whose directory says what `item` says."""
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as made:
-        made.writestr(info, content)
+        made.writestr(item, content)
     return body.getvalue()
 
 

@@ -106,14 +106,14 @@ class Directory:
             raise zipfile.BadZipFile("the directory holds another number of entries than it says")
 
     @property
-    def infos(self) -> Sequence[zipfile.ZipInfo]:
+    def items(self) -> Sequence[zipfile.ZipInfo]:
         """Every entry, folders too."""
         return self.zip.infolist()
 
     @property
     def files(self) -> list[zipfile.ZipInfo]:
         """The files in the order of the directory, folders left out."""
-        return [info for info in self.infos if not info.is_dir()]
+        return [item for item in self.items if not item.is_dir()]
 
 
 def _count(file: Bounded) -> int:
@@ -129,32 +129,32 @@ def _count(file: Bounded) -> int:
     return count
 
 
-def _path_trick(info: zipfile.ZipInfo) -> bool:
+def _path_trick(item: zipfile.ZipInfo) -> bool:
     """Whether a name could leave the folder it is unpacked in, or is no plain file."""
-    name = info.orig_filename
-    kind = stat.S_IFMT(info.external_attr >> 16)
+    name = item.orig_filename
+    kind = stat.S_IFMT(item.external_attr >> 16)
     tricky = "\0" in name or "\\" in name or name.startswith("/") or _DRIVE.match(name) is not None
     special = kind not in (0, stat.S_IFREG, stat.S_IFDIR)
     return tricky or special or not name or ".." in name.split("/")
 
 
-def _overlapping(infos: Sequence[zipfile.ZipInfo]) -> bool:
+def _overlapping(items: Sequence[zipfile.ZipInfo]) -> bool:
     """Whether two members share bytes of the zip (a bomb that multiplies one kernel)."""
     end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset < end:
+    for item in sorted(items, key=lambda item: item.header_offset):
+        if item.header_offset < end:
             return True
         # A local header has 30 bytes and the name; its extra field may differ, so this is the least it takes.
-        end = info.header_offset + 30 + len(info.orig_filename) + info.compress_size
+        end = item.header_offset + 30 + len(item.orig_filename) + item.compress_size
     return False
 
 
-def declared_codes(infos: Sequence[zipfile.ZipInfo], limits: Limits) -> list[str]:
+def declared_codes(items: Sequence[zipfile.ZipInfo], limits: Limits) -> list[str]:
     """Codes that the directory alone shows, the first to answer first."""
-    names = [unicodedata.normalize("NFC", info.orig_filename).casefold() for info in infos]
+    names = [unicodedata.normalize("NFC", item.orig_filename).casefold() for item in items]
     shown = {
-        "zip.encrypted": any(info.flag_bits & ENCRYPTED for info in infos),
-        "zip.path": len(set(names)) < len(names) or any(_path_trick(info) for info in infos),
-        "zip.bomb": len(infos) > limits.max_members or _overlapping(infos),
+        "zip.encrypted": any(item.flag_bits & ENCRYPTED for item in items),
+        "zip.path": len(set(names)) < len(names) or any(_path_trick(item) for item in items),
+        "zip.bomb": len(items) > limits.max_members or _overlapping(items),
     }
     return [code for code, holds in shown.items() if holds]

@@ -27,8 +27,8 @@ _TAG_CHARS = 22  # base64 of 16 bytes without its padding
 
 def domain_key(master: bytes, audience: str, version: int, domain: str) -> bytes:
     """The key of one domain: HKDF-SHA-256 of the audience's master, so that no two domains share one."""
-    info = f"khlang/{audience}/v{version}/{domain}".encode()
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(master)
+    purpose = f"khlang/{audience}/v{version}/{domain}".encode()
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(master)
 
 
 class Pseudonymiser:

@@ -43,13 +43,13 @@ class Verdict:
     content: str | None = None
 
 
-def _whole(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+def _whole(item: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """The member's entry without its claimed size: the reader then stops where the stream really ends."""
-    if info.compress_type not in _METHODS:
-        raise NotImplementedError(info.compress_type)
-    honest = zipfile.ZipInfo(info.orig_filename, info.date_time)
+    if item.compress_type not in _METHODS:
+        raise NotImplementedError(item.compress_type)
+    honest = zipfile.ZipInfo(item.orig_filename, item.date_time)
     for kept in ("orig_filename", "compress_type", "flag_bits", "CRC", "compress_size", "header_offset"):
-        setattr(honest, kept, getattr(info, kept))
+        setattr(honest, kept, getattr(item, kept))
     honest.file_size = 1 << 62
     return honest
 
@@ -86,27 +86,27 @@ class _Meter:
         self._compressed += self._file.consumed - self._start
 
 
-def _inflate(directory: Directory, info: zipfile.ZipInfo, meter: _Meter) -> Iterator[bytes]:
+def _inflate(directory: Directory, item: zipfile.ZipInfo, meter: _Meter) -> Iterator[bytes]:
     """A member's bytes; raises Bomb past a limit and BadZipFile when the directory lies about them."""
     count = 0
-    with directory.zip.open(_whole(info)) as stream:
+    with directory.zip.open(_whole(item)) as stream:
         meter.begin()
         while piece := stream.read(READ_BYTES):
             count += len(piece)
             meter.check(count)
             yield piece
-    if count != info.file_size:
+    if count != item.file_size:
         raise zipfile.BadZipFile("a member's size differs from the directory's")
     meter.done(count)
 
 
-def _entry(position: int, info: zipfile.ZipInfo, bytes_of: Iterator[bytes]) -> Entry:
+def _entry(position: int, item: zipfile.ZipInfo, bytes_of: Iterator[bytes]) -> Entry:
     """Inflate one member to its end and note what it is."""
     digest, count = hashlib.sha256(), 0
     for piece in bytes_of:
         digest.update(piece)
         count += len(piece)
-    return Entry(position, info.filename, file_of(info.filename), count, info.CRC, digest.hexdigest())
+    return Entry(position, item.filename, file_of(item.filename), count, item.CRC, digest.hexdigest())
 
 
 def _entries(directory: Directory, limits: Limits) -> tuple[Entry, ...]:
@@ -114,9 +114,9 @@ def _entries(directory: Directory, limits: Limits) -> tuple[Entry, ...]:
     meter = _Meter(directory, limits)
     files = enumerate(directory.files, 1)
     return tuple(
-        _entry(position, info, _inflate(directory, info, meter))
-        for position, info in files
-        if not info.flag_bits & ENCRYPTED
+        _entry(position, item, _inflate(directory, item, meter))
+        for position, item in files
+        if not item.flag_bits & ENCRYPTED
     )
 
 
@@ -128,7 +128,7 @@ def _content(entries: Sequence[Entry]) -> str:
 
 def _judged(directory: Directory, named: ZipName, limits: Limits) -> Verdict:
     """Directory first, then every byte: a broken member answers before a password or a path trick."""
-    codes = declared_codes(directory.infos, limits)
+    codes = declared_codes(directory.items, limits)
     if codes == ["zip.bomb"]:
         return Verdict(named, "zip.bomb")
     try:

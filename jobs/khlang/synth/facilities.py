@@ -35,8 +35,8 @@ OTHERS: tuple[Level, ...] = (
 """Levels of the other facilities of a province, in turn."""
 BUSY = {"A": 1.4, "S": 1.3, "M1": 1.2, "M2": 1.1, "F2": 1.0, "P1": 0.7}
 """Catchment population of a level against the plan's mean."""
-CLUSTER = 12
-"""At most so many facilities are invented together: what bounds the memory."""
+CLUSTER_FACILITIES, CLUSTER_PERSONS = 32, 60_000
+"""At most so many facilities, and about so many people, are invented together: what bounds the memory."""
 
 
 def _provinces(count: int) -> list[dict[str, str]]:
@@ -74,31 +74,21 @@ def facilities(plan: Plan) -> pl.DataFrame:
             "tambon": f"{rank % 9 + 1:02d}", "hospital": level != "P1", "number": number,
             "persons": max(40, round(plan.persons * BUSY[level])),
         })  # fmt: skip
-    return _clustered(pl.DataFrame(rows))
-
-
-def _clustered(rows: pl.DataFrame) -> pl.DataFrame:
-    """Facilities of a region in clusters of at most CLUSTER: referrals stay inside a cluster."""
-    region_rank = pl.int_range(pl.len()).over("health_region") // CLUSTER
-    named = rows.with_columns(
-        group=pl.concat_str(pl.col("health_region"), region_rank.cast(pl.String), separator="/")
-    )
-    order = named.get_column("group").unique(maintain_order=True)
-    return named.with_columns(
-        cluster=pl.col("group").replace_strict(order, pl.Series(range(len(order))), return_dtype=pl.Int64)
-    ).drop("group")
+    size = max(1, min(CLUSTER_FACILITIES, CLUSTER_PERSONS // max(plan.persons, 1)))
+    return pl.DataFrame(rows).with_columns(cluster=pl.col("number") // size)
 
 
 def upward(cluster: pl.DataFrame) -> list[int | None]:
-    """Position in the cluster of the hospital that each facility refers to; None for the top one.
+    """Position in the cluster of the hospital that each facility refers to; None for the top ones.
 
-    A hospital refers to one before it, any other facility to any; the same province comes first.
+    A hospital refers to one before it, any other facility to any: of its province, else of its health region.
     """
-    rows = list(enumerate(cluster.select("province", "hospital").iter_rows()))
-    hospitals = [(row, province) for row, (province, is_hospital) in rows if is_hospital]
+    rows = list(enumerate(cluster.select("province", "health_region", "hospital").iter_rows()))
+    hospitals = [(row, place) for row, (*place, is_hospital) in rows if is_hospital]
     found: list[int | None] = []
-    for row, (province, is_hospital) in rows:
-        open_to = [(place, where) for place, where in hospitals if place < row or not is_hospital]
-        near = [place for place, where in open_to if where == province]
-        found.append(next(iter(near), None if not open_to else open_to[0][0]))
+    for row, (province, region, is_hospital) in rows:
+        open_to = [(above, place) for above, place in hospitals if above < row or not is_hospital]
+        near = [above for above, place in open_to if place[0] == province]
+        far = [above for above, place in open_to if place[1] == region]
+        found.append(next(iter(near + far), None))
     return found

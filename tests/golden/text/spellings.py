@@ -27,7 +27,8 @@ def spelled(cid: str) -> dict[str, str]:
     classic = _parts(cid, (1, 4, 5, 2, 1))
     marks = {"dashed": "-", "spaced": " ", "dotted": ".", "underlined": "_", "slashed": "/", "en dash": "–",
              "em dash": "—", "minus": "−", "no-break blank": "\u00a0", "two blanks": "  ", "dash in blanks": " - ",
-             "ideographic blank": "\u3000", "tab": "\t", "zero-width": "\u200b", "thin blank": "\u2009", "no-break dash": "\u2011"}  # fmt: skip
+             "ideographic blank": "\u3000", "tab": "\t",
+             "zero-width": "\u200b", "thin blank": "\u2009", "no-break dash": "\u2011"}  # fmt: skip
     forms = {name: mark.join(classic) for name, mark in marks.items()}
     other = {
         "3-4-3-3": (3, 4, 3, 3),
@@ -59,7 +60,8 @@ def spelled(cid: str) -> dict[str, str]:
 
 
 AROUND = {
-    "alone": "{}", "behind thai letters": "เลขบัตร{}", "between thai letters": "บัตรประชาชน{}ค่ะ", "behind latin letters": "CID{}",
+    "alone": "{}", "behind thai letters": "เลขบัตร{}", "between thai letters": "บัตรประชาชน{}ค่ะ",
+    "behind latin letters": "CID{}",
     "between latin letters": "no{}x", "bracketed": "({})", "square brackets": "[{}]", "label with colon": "ID:{}",
     "label with blank": "เลขประจำตัว {} รับยาเดิม", "quoted": "\"{}\"", "before a phone": "{} 0812345678", "in a sentence":
     "ผู้ป่วยแจ้งเลข {} ปวดท้อง 2 วัน BP 120/80", "end of sentence": "ส่งผลให้ {}.", "hash": "#{}",
