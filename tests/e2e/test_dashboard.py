@@ -15,7 +15,7 @@ from lakes import Lake, free_base_port
 from .dashboard import CHARTS, Visit, look
 from .release import HIDDEN_PROVINCES, publish_invented
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 SMALL = re.compile(r'"(?:numerator|denominator)(?:_shown)?": ?"?[1-7]"?[,}]')
 

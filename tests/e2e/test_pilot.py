@@ -7,6 +7,7 @@ from collections.abc import Callable
 import duckdb
 import polars as pl
 import pytest
+from duckdb_extensions import import_extension
 
 from khlang.lake import tables
 from khlang.lake.stores import storage_options
@@ -102,7 +103,9 @@ def test_every_engine_reads_every_table(travelled: Journey) -> None:
     settings = travelled.lake.settings
     options = storage_options(settings)
     connection = duckdb.connect()
-    connection.execute("LOAD delta; LOAD httpfs")
+    for extension in ("httpfs", "delta"):
+        import_extension(extension, con=connection)
+        connection.execute(f"LOAD {extension}")
     connection.execute(journey.duckdb_secret(settings))
     visible = tables.visible(settings)
     assert {name.partition(".")[0] for name in visible} == {"bronze", "silver", "gold"}

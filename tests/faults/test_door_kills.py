@@ -22,7 +22,7 @@ from lakes import Lake
 
 from ..unit.landing_lake import empty_lake
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 STEPS = {
     "before anything": "khlang.landing.door.Door._enter",

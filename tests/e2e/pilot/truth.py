@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def deliveries() -> list[Sent]:
     return [Sent(row["path"], row["verdict"], row["code"], row["month"]) for row in ordered]
 
 
+def _shown(row: dict[str, str]) -> str:
+    """A member's name as it may stand outside landing: `unknown-<position>` for what no contract knows."""
+    if row["code"] != "file.unknown":
+        return row["member"]
+    with zipfile.ZipFile(FOLDER / "inbox" / row["zip"]) as opened:
+        files = [entry.filename for entry in opened.infolist() if not entry.is_dir()]
+    return f"unknown-{files.index(row['member']) + 1}"
+
+
 PLACELESS = ("row.width", "row.encoding", "row.repeated")
 
 
@@ -55,5 +65,5 @@ def faults() -> set[tuple[str, str, int, str | None, str]]:
             continue
         bare = row["code"] in PLACELESS or row["code"].startswith("file.")
         column = None if bare else row["column"]
-        told.add((row["zip"], row["member"], int(row["line"] or 0), column, row["code"]))
+        told.add((row["zip"], _shown(row), int(row["line"] or 0), column, row["code"]))
     return told
