@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+
 from golden.text.spellings import AROUND, spelled, valid_cid
 from text_cases import scrubbed
 

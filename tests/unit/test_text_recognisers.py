@@ -5,11 +5,11 @@ from __future__ import annotations
 import tomllib
 
 import pytest
-from text_cases import expected, scrubbed, typed
 
 from khlang.conform.text import scrub as steps
 from khlang.conform.text.registry import recognisers
 from khlang.settings import PROJECT
+from text_cases import expected, scrubbed, typed
 
 TEXTS = PROJECT / "tests" / "golden" / "text"
 FOUND: dict[str, list[str]] = tomllib.loads((TEXTS / "found.toml").read_text("utf-8"))

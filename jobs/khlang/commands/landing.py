@@ -136,13 +136,15 @@ def receipt_of(settings: Settings, delivery: Delivery, members: tuple[DeliveredM
     orphans = orphans_of(settings, delivery.receipt) if delivery.state == "current" else []
     faults = faults_of(settings, delivery.receipt) if delivery.state in ("loaded", "current") else {}
 
-    def told(member: DeliveredMember) -> MemberReceipt:
+    def _told(member: DeliveredMember) -> MemberReceipt:
         lines = [LineFault(fault.line, fault.column, fault.code) for fault in faults.get(member.position, ())]
         lines += [LineFault(o.line, o.column, CODE) for o in orphans if o.position == member.position]
         counts = (member.delivered, member.accepted, member.refused)
         return MemberReceipt(member.name, member.file, member.codes, *counts, tuple(lines))
 
-    return Receipt(delivery.name, delivery.hospcode, delivery.state, delivery.code, tuple(map(told, members)))
+    return Receipt(
+        delivery.name, delivery.hospcode, delivery.state, delivery.code, tuple(map(_told, members))
+    )
 
 
 def _as_json(delivery: Delivery) -> dict[str, str | None]:

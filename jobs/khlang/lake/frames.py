@@ -110,7 +110,7 @@ def write(client: S3Client, settings: Settings, name: str, path: str, rows: pa.T
 def _writer(name: str, place: str) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """The work of one Spark task: its batches become files of at most FILE_ROWS rows."""
 
-    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from pyspark import TaskContext
 
         context = TaskContext.get()
@@ -122,7 +122,7 @@ def _writer(name: str, place: str) -> Callable[[Iterable[pa.RecordBatch]], Itera
             del written["table"]
             yield pa.RecordBatch.from_pylist([written])
 
-    return work
+    return _work
 
 
 def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

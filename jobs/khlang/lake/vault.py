@@ -43,7 +43,7 @@ def fetcher(client: S3Client, bucket: str, key: str, etag: str | None = None) ->
     """
     pinned: dict[str, Any] = {"IfMatch": etag} if etag else {}
 
-    def fetch(start: int, length: int) -> bytes:
+    def _fetch(start: int, length: int) -> bytes:
         for pause in (*_PAUSES, None):
             try:
                 span = f"bytes={start}-{start + length - 1}"
@@ -59,7 +59,7 @@ def fetcher(client: S3Client, bucket: str, key: str, etag: str | None = None) ->
                 time.sleep(pause)
         raise StoreError("store.read", "an object could not be read", next_step="khlang status")
 
-    return fetch
+    return _fetch
 
 
 def _parts(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -206,6 +206,8 @@ class Door:
             self._vault.confirm(delivery)
             with offer.open() as source:
                 verdict = verify(source, delivery.name, self._settings)
-        except StoreError:
+        except StoreError as error:
+            if error.code == "store.read":  # the store fails: nothing is given up for that
+                raise
             return None
         return Examined(offer, delivery.size, delivery.sha256, verdict)

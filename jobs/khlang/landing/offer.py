@@ -132,11 +132,11 @@ class _Lying:
         """A seekable reader; raises StoreError store.changed when the content is no longer the listed one."""
         fetch = fetcher(self.client, self.bucket, self.key, self.etag)
 
-        def window(number: int) -> bytes:
+        def _window(number: int) -> bytes:
             start = number * WINDOW
             return fetch(start, min(WINDOW, self.size - start))
 
-        return io.BufferedReader(RangeReader(self.size, WINDOW, window))  # type: ignore[return-value]
+        return io.BufferedReader(RangeReader(self.size, WINDOW, _window))  # type: ignore[return-value]
 
     def remove(self) -> None:
         """Take the object out of the inbox unless another content stands there by now."""

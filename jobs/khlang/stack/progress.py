@@ -21,7 +21,7 @@ def progress() -> Iterator[Say]:
     lock = Lock()
     with console.status("looking at the stack") as spinner:
 
-        def say(name: str, became: str, seconds: float) -> None:
+        def _say(name: str, became: str, seconds: float) -> None:
             with lock:
                 if became == WAITING:
                     waiting.append(name)
@@ -30,4 +30,4 @@ def progress() -> Iterator[Say]:
                     console.print(f"  {name:<22}{became:<10}{seconds:6.1f} s")
                 spinner.update(f"waiting for {', '.join(waiting)}" if waiting else "one moment")
 
-        yield say
+        yield _say

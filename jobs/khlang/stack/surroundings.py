@@ -32,7 +32,7 @@ def once(step: Callable[[], None]) -> Callable[[], None]:
     lock = threading.Lock()
     outcome: list[BaseException | None] = []
 
-    def run() -> None:
+    def _run() -> None:
         with lock:
             if not outcome:
                 try:
@@ -43,7 +43,7 @@ def once(step: Callable[[], None]) -> Callable[[], None]:
         if outcome[0] is not None:
             raise outcome[0]
 
-    return run
+    return _run
 
 
 def run_logged(command: tuple[str, ...], env: dict[str, str], log: Path, what: str) -> None:
