@@ -22,13 +22,6 @@ class Rule:
         """The nearest multiple of the base; half goes up."""
         return (2 * value + self.base) // (2 * self.base) * self.base
 
-    def span(self, value: int) -> Span:
-        """What a reader learns of a shown count: the bounds of its rounding, and that it is not small."""
-        if value == 0:
-            return 0, 0
-        shown = self.rounded(value)
-        return max(shown - self.base // 2, self.limit + 1), shown + (self.base - 1) // 2
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -86,12 +79,8 @@ class Table:
         return Bounds(chosen, shown, self._sums_of)
 
     def shown(self, cell: Cell) -> Iterator[tuple[Count, Span]]:
-        """Intervals that a shown cell gives: of its counts, and of the rest between them."""
-        spans = [self.rule.span(self.values[count]) for count in cell.counts]
-        yield from zip(cell.counts, spans, strict=True)
-        if cell.rest is not None:
-            (low, high), (other_low, other_high) = sorted(spans)
-            yield cell.rest, (max(self.rule.limit + 1, other_low - high), other_high - low)
+        """What a shown cell gives away, taken as exact: rounding comes on top and is not relied on."""
+        yield from ((count, (self.values[count], self.values[count])) for count in cell.tells)
 
     def _protect_group(self, guarded: list[Count], group: set[Count]) -> None:
         """Hide cells of counts that hang together until all guarded ones are safe; at worst all of them."""
@@ -130,7 +119,8 @@ class Table:
         shown = self._showing(wanted[0])
         if shown:
             return shown
-        for one in self._sums_of.get(wanted[0], ()):
+        # Its own parts first: a neighbour's part is cheaper to hide than a total above both.
+        for one in sorted(self._sums_of.get(wanted[0], ()), key=lambda one: one.total != wanted[0]):
             for reason in self._reasons(one, wanted, known):
                 found = self._loosen(reason, known, seen)
                 if found:

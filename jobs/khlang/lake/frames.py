@@ -151,9 +151,13 @@ def _committed(settings: Settings, name: str, application: str) -> int | None:
 
 
 def _replace(
-    settings: Settings, name: str, written: list[Written], schema: pa.Schema, application: str,
+    settings: Settings,
+    name: str,
+    written: list[Written],
+    schema: pa.Schema,
+    application: str,
     note: Mapping[str, str] | None,
-) -> int:  # fmt: skip
+) -> int:
     """One commit: the files in, everything before out, the schema as it is now; read back."""
     from deltalake import DeltaTable, Schema
     from deltalake.transaction import AddAction, CommitProperties, Transaction
