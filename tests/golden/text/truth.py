@@ -52,7 +52,8 @@ def _frame(contract: Contract, lines: list[str], zip_name: str, member: str) -> 
     header = [cell.strip().upper() for cell in lines[0].split("|")]
     named = "HOSPCODE" in header
     if not named:
-        header = next(list(v.columns) for v in reversed(contract.layouts) if len(v.columns) == len(header))
+        fitting = [v.columns for v in contract.layouts if len(v.columns) == len(header)]
+        header = list(fitting[-1] if fitting else contract.layouts[-1].columns[: len(header)])
     rows = [
         (zip_name, member, number, *line.split("|"))
         for number, line in enumerate(lines, 1)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from presidio_analyzer import AnalyzerEngine, LocalRecognizer, RecognizerRegistry, RecognizerResult
@@ -16,7 +14,7 @@ from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
 from khlang.conform.text.plain import plain
-from khlang.conform.text.recogniser import Recogniser, seconds_left, until
+from khlang.conform.text.recogniser import Recogniser, seconds_left, until, where
 from khlang.conform.text.registry import recognisers
 from khlang.conform.text.spans import Span
 from khlang.conform.text.words import closed_run, given_names, tokens
@@ -76,17 +74,11 @@ class Engine:
             found = self.analyzer.analyze(seen.text, language=LANGUAGE, entities=list(wanted))
             seconds_left()
         except Exception as broken:  # whatever went wrong, a text that was not analysed does not pass
-            _LOG.warning("a text is withheld: %s in %s", type(broken).__name__, _where(broken))
+            _LOG.warning("a text is withheld: %s", where(broken))
             return None
         finally:
             until.reset(mark)
         return [Span(*seen.typed(r.start, r.end), r.recognition_metadata["kind"], r.score) for r in found]
-
-
-def _where(broken: Exception) -> str:
-    """File and line of a failure; never its message, which may quote the text."""
-    frames = traceback.extract_tb(broken.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 @cache

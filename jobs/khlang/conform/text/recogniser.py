@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from pathlib import Path
 from typing import ClassVar
 
 import regex
@@ -55,3 +57,9 @@ def matches(pattern: regex.Pattern[str], text: str, start: int = 0) -> Iterator[
 def rule(pattern: str) -> regex.Pattern[str]:
     """A pattern for plain text, without case."""
     return regex.compile(pattern, regex.IGNORECASE | regex.VERSION1)
+
+
+def where(broken: Exception) -> str:
+    """Kind, file and line of a failure; never its message, which may quote a text."""
+    last = traceback.extract_tb(broken.__traceback__)[-1]
+    return f"{type(broken).__name__} at {Path(last.filename).name}:{last.lineno}"

@@ -25,9 +25,11 @@ import polars as pl
 from khlang.conform.text import deny, words
 from khlang.conform.text.names import Names
 from khlang.conform.text.plain import plain_series
+from khlang.conform.text.recogniser import where
 from khlang.conform.text.registry import recognisers
 from khlang.conform.text.spans import Span, masked
 from khlang.conform.text.squeeze import squeezed
+from khlang.errors import PrivacyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,26 @@ def scrub(
     """Each text without identifiers: <CID>, <PHONE>, <NAME> ... stand in their places.
 
     `pid` is None for a table without patients. Work is done on distinct texts, then on distinct pairs of
-    patient and text. A null stays null and is neither changed nor withheld.
+    patient and text. A null stays null and is neither changed nor withheld. Raises PrivacyError, which quotes
+    nothing, when the step itself fails: then nothing of the column passes.
     """
-    limits = limits or Limits()
+    try:
+        return _scrubbed(texts, hospcode, pid, names, limits or Limits())
+    except PrivacyError:
+        raise
+    except Exception as broken:  # a message of polars may quote the value it could not work on
+        raise PrivacyError(
+            "text.failed", f"the text step failed ({where(broken)})", place=texts.name
+        ) from None
+
+
+def _scrubbed(
+    texts: pl.Series, hospcode: pl.Series, pid: pl.Series | None, names: Names, limits: Limits
+) -> Scrubbed:
+    """The same, for whatever may fail."""
+    patient = pid.cast(pl.String).str.strip_chars() if pid is not None else pl.lit(None, pl.String)
     rows = pl.DataFrame({"text": texts.cast(pl.String), "hospcode": hospcode.cast(pl.String)})
-    rows = rows.with_columns(
-        (pid.cast(pl.String).str.strip_chars() if pid is not None else pl.lit(None, pl.String)).alias("pid")
-    )
+    rows = rows.with_columns(patient.alias("pid"))
     too_long = rows["text"].str.len_bytes().fill_null(0) > limits.max_bytes
     rows = rows.with_columns(pl.when(~too_long).then(pl.col("text")).alias("text"))
     distinct = rows.select("text").drop_nulls().unique(maintain_order=True)
@@ -120,17 +135,13 @@ def scrub(
     cleared = _cleared(rows, distinct, names, everywhere, pid is not None)
     blocked = _unknown(rows, names, pid is not None) & ~_marked(rows, distinct.filter("closed")["text"])
     withheld = too_long | ((blocked | _marked(rows, failed)) & rows["text"].is_not_null())
-    text = rows.join(
-        cleared, on=["hospcode", "pid", "text"], how="left", nulls_equal=True, maintain_order="left"
-    )["cleared"]
+    key = ["hospcode", "pid", "text"]
+    text = rows.join(cleared, on=key, how="left", nulls_equal=True, maintain_order="left")["cleared"]
     changed = text.is_not_null() & ~withheld
     kept = text.zip_with(changed, rows["text"])
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(kept))
-    return Scrubbed(
-        nothing.zip_with(withheld, kept).alias(texts.name),
-        changed.alias("changed"),
-        withheld.alias("withheld"),
-    )
+    out = nothing.zip_with(withheld, kept).alias(texts.name)
+    return Scrubbed(out, changed.alias("changed"), withheld.alias("withheld"))
 
 
 def _marked(rows: pl.DataFrame, texts: Iterable[str]) -> pl.Series:
