@@ -172,3 +172,10 @@ def test_numbers_keep_to_their_form_width_and_range(
     done = conformed("CHRONICFU", member(f"{header}\n{FACILITY}|P1|20260801|{number}|20260801120000\n"))
     assert values(done, "sbp") == [becomes]
     assert [found for _, column, found in faults(done) if column == "SBP"] == ([code] if code else [])
+
+
+def test_a_coordinate_in_thai_digits_is_a_number_that_is_put_right() -> None:
+    header = "HOSPCODE|HID|LATITUDE|LONGITUDE|D_UPDATE"
+    done = conformed("HOME", member(f"{header}\n{FACILITY}|H1|๑๘.๗๙๖๑๐๐|98.979300|20260801120000\n"))
+    found = [(line, column, code) for line, column, code in faults(done) if column == "LATITUDE"]
+    assert found == [(2, "LATITUDE", "digits.thai")]

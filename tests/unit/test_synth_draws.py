@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from khlang.commands import synth
 from khlang.errors import SettingsError
 from khlang.model.codes import codes_of
 from khlang.synth import identity, job
@@ -160,3 +163,25 @@ def test_a_folder_with_other_zips_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no earlier invented set"):
         job.run(SMALL, tmp_path)
     assert (tmp_path / "inbox" / "F43_99999_20261101083000.zip").read_bytes() == b"someone's"
+
+
+def test_the_command_writes_a_set_and_prints_its_rows(tmp_path: Path) -> None:
+    app = typer.Typer()
+    synth.register(app)
+    app.callback()(lambda: None)
+    asked = [
+        "--facilities",
+        "2",
+        "--months",
+        "1",
+        "--persons",
+        "50",
+        "--start",
+        "2026-10",
+        "--faults",
+        "none",
+    ]
+    done = CliRunner().invoke(app, ["synth", *asked, str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "PERSON" in done.output
+    assert len(list((tmp_path / "out" / "inbox").rglob("F43_*_202611*.zip"))) == 2

@@ -26,7 +26,7 @@ from khlang.synth.corrupt import VALUE_FAULTS
 from khlang.synth.extract import BROKEN
 from khlang.synth.plan import Plan
 
-PLAN = Plan(facilities=4, months=3, persons=90, start=date(2026, 8, 1), seed=11, faults="many")
+PLAN = Plan(facilities=4, months=3, persons=160, start=date(2026, 8, 1), seed=13, faults="many")
 FROM_THE_LAKE = {"parent.missing", "note.identifier", "note.withheld"}
 """Codes that the truth and one conform can not agree on: they need the lake."""
 Fault = tuple[str, str, int | None, str | None, str]

@@ -164,7 +164,7 @@ def test_an_address_of_mail_is_found_without_the_network(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert scrubbed(["somebody@mail.unheard-of-tld"]).text.to_list() == ["<EMAIL>"]
+    assert scrubbed(["somebody@example.unheard-of-tld"]).text.to_list() == ["<EMAIL>"]
 
 
 def test_a_folder_without_recognisers_clears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,11 @@ def trimmed(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
 
 
 def western_digits(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
-    """Thai digits become 0-9 in numbers, dates, codes and ids (digits.thai); free text keeps them."""
-    if column.privacy in _TEXT_ONLY:
+    """Thai digits become 0-9 in numbers, dates, codes and ids (digits.thai); words keep them.
+
+    A coordinate is a number although its privacy class is that of an address.
+    """
+    if column.type == "char" and column.privacy in _TEXT_ONLY:
         return text
     if not log.add(text.str.contains(f"[{THAI_DIGITS}]"), column.name, "digits.thai"):
         return text

@@ -77,10 +77,18 @@ def _going(world: World, mothers: pl.Series) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _there(world: World, every: pl.DataFrame) -> pl.Series:
+    """Whether each mother is registered and alive when her pregnancy ends; true while it goes on."""
+    life = world.of(every["r"], "from_day", "to_day")
+    there = (life["from_day"] <= every["BDATE"]) & (every["BDATE"] <= life["to_day"])
+    return there.fill_null(True)
+
+
 def _pregnancies(world: World) -> pl.DataFrame:
     """One row per pregnancy; `place_r` is the registration where the birth happened, `late` weeks to the first call."""
     rng, ended = world.draws("mothers"), _ended(world)
     every = pl.concat([ended, _going(world, ended["r"])])
+    every = every.filter(_there(world, every))
     late = np.where(rng.random(every.height) < 0.33, rng.integers(8, 20, every.height), 0)
     place = world.of(every["r"], "hospital", "up")
     own = pl.when(place["hospital"]).then(pl.col("r")).otherwise(place["up"].cast(pl.Int64))
