@@ -86,6 +86,12 @@ def _run(settings: Settings, ledger: Ledger, post: Post, console: Console, limit
     show_addresses(console, settings)
 
 
+def inbox_key(path: Path) -> str:
+    """Where a facility puts a zip: sender, day, name; one that is sent again never takes the place of the first."""
+    sender = path.name[4:9] if path.name[4:9].isdigit() else "other"
+    return f"{sender}/{path.parent.name}/{path.name}"
+
+
 def _deliver(settings: Settings, zips: tuple[Path, ...], console: Console) -> None:
     """Every second zip through `khlang deliver`, the others put straight into the inbox bucket."""
     from khlang.lake.stores import boto
@@ -93,8 +99,7 @@ def _deliver(settings: Settings, zips: tuple[Path, ...], console: Console) -> No
 
     client, bucket = boto(settings, "landing"), settings.bucket("inbox")
     for path in zips[1::2]:
-        sender = path.name[4:9] if path.name[4:9].isdigit() else "other"
-        client.upload_file(str(path), bucket, f"{sender}/{path.name}")
+        client.upload_file(str(path), bucket, inbox_key(path))
     console.print(f"  {len(zips[1::2])} zips put into the bucket {bucket} by other means")
     began = time.monotonic()
     taken = deliver_all(settings, list(zips[::2]))
