@@ -15,4 +15,4 @@ def test_a_zip_that_is_sent_again_on_another_day_gets_a_place_of_its_own() -> No
 
 
 def test_a_zip_without_a_facility_in_its_name_comes_from_nobody_in_particular() -> None:
-    assert inbox_key(Path("inbox/20261104/43F-62989-202611.zip")).startswith("other/")
+    assert inbox_key(Path("inbox/20261104/export.zip")).startswith("other/")
