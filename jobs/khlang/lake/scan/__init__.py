@@ -1,0 +1,1 @@
+"""The leak scanner: planted identifiers against every byte outside landing, told without showing one."""
