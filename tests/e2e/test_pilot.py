@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -16,6 +18,7 @@ from lakes import Lake
 from pilot import compare, journey, truth
 from pilot.compare import Compared
 from pilot.journey import Journey
+from pilot.leaks import leaks
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(2400)]
 
@@ -120,3 +123,24 @@ def test_every_engine_reads_every_table(travelled: Journey) -> None:
         ).fetchone()
         assert duckdb_rows is not None
         assert deltalake_rows == polars_rows == duckdb_rows[0], name
+
+
+def test_none_of_the_truths_identifiers_stands_outside_landing(travelled: Journey) -> None:
+    settings, planted = travelled.lake.settings, "7980000123456"
+    log, packed = settings.root / "logs" / "planted.log", settings.root / "tmp" / "planted.gz"
+    log.write_text(f"the scan must find {planted}\n" * 2, "utf-8")
+    packed.parent.mkdir(exist_ok=True)
+    packed.write_bytes(gzip.compress(f"ผู้ป่วย {planted}".encode("utf-16-le")))
+    try:
+        found = leaks(settings, truth.FOLDER / "truth", {"planted": planted})
+    finally:
+        log.unlink()
+        packed.unlink()
+    totals, searched = found.report.totals, len(found.report.search.canaries.values)
+    print(f"\n  bytes searched for {searched} identifiers                {totals['bytes']:>12}")
+    print(f"  columns compared with the short ones                 {found.columns:>8}")
+    by_us = [hit for hit in found.report.hits() if hit.kind == "planted"]
+    assert {Path(hit.where.partition("!")[0]) for hit in by_us} == {log.resolve(), packed.resolve()}
+    assert totals["bytes"] > 100_000_000 and searched > 100_000 and found.columns > 1000
+    assert not found.report.unread
+    assert not found.short and len(by_us) == len(found.report.hits()), "\n".join(found.lines()[:40])
