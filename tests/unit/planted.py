@@ -10,7 +10,7 @@ from khlang.lake.scan.search import Search
 
 CID, PHONE, HN = "9870001234567", "0990001234", "770001234"
 NAME, SURNAME, LATIN = "ทดสอบ นามสมมติยาว", "นามสมมติยาว", "TESTA NOBODY"
-PASSPORT, EMAIL = "QX0012345", "nobody99@mail.example"
+PASSPORT, EMAIL = "QX0012345", "nobody99@example.org"
 VALUES = {
     "cid": CID, "phone": PHONE, "hn": HN, "full_name": NAME, "lname": SURNAME, "latin": LATIN,
     "passport": PASSPORT, "email": EMAIL,

@@ -116,6 +116,10 @@ def test_digits_that_only_look_alike_are_not_found(chance: str) -> None:
     assert _kinds(f"x {chance} y".encode()) == set()
 
 
+def test_a_byte_of_a_binary_file_that_looks_like_a_thai_digit_hides_no_number() -> None:
+    assert _kinds(b"\xf3" + CID.encode() + b"\xf8") == {"cid"}
+
+
 def test_a_hospital_number_stands_alone_or_dashed() -> None:
     for written in (HN, f"HN:{HN}.", f"77-{HN[2:]}"):
         assert _kinds(written.encode()) == {"hn"}

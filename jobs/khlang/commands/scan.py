@@ -1,4 +1,4 @@
-"""`khlang scan`: is any of these values in a byte that lies outside landing?"""
+"""khlang scan: is any of these values in a byte that lies outside landing? The places, never the values."""
 
 from __future__ import annotations
 
