@@ -21,6 +21,9 @@ def parts() -> tuple[Part, ...]:
     if java.found() is None:
         wrapper = VENVS / "java" / "bin" / "java"
         made.append(Part("java", (lock, HERE / "java.py"), wrapper, java.make_wrapper, ("lake",)))
+    maker, archive = HERE / "archive.py", VENVS / "spark.jsa"
+    needs = ("lake", "jars", "bytecode", "java")
+    made.append(Part("classes", (lock, LOCK, maker), archive, lambda: call(lake, maker), needs))
     return tuple(made)
 
 

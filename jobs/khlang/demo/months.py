@@ -34,8 +34,9 @@ class Post:
 
 def next_post(settings: Settings, ledger: Ledger, size: Size, say: Callable[[str], None]) -> Post:
     """The first two months for an empty lake, else the next month; when a set is used up, a new one is made."""
+    # the extracts hold people: invented ones, but they stay where raw zips stay, so that a scan means something
     known = {delivery.name for delivery in ledger.deliveries()}
-    for number, folder in enumerate(_sets(settings.root / "demo"), start=1):
+    for number, folder in enumerate(_sets(settings.root / "landing" / "demo"), start=1):
         if not (folder / "facilities.csv").exists():
             _invent(folder, size, number, say)
         left = [month for month in _months(folder) if _fresh(folder, month, known)]

@@ -82,13 +82,18 @@ def show_addresses(console: Console, settings: Settings) -> None:
     """Print where to look, as whom, and where the passwords are."""
     airflow = f"http://127.0.0.1:{settings.port('airflow')}"
     superset = f"http://127.0.0.1:{settings.port('superset')}"
-    table = Table("what", "address", "user", "password in secrets.json", box=None, padding=(0, 2))
-    table.add_row(
-        "dashboard", f"{superset}/superset/dashboard/health-overview/", "planner", "superset_planner_password"
-    )
-    table.add_row("dashboards, administrator", superset, "admin", "superset_admin_password")
-    table.add_row("Airflow", airflow, "admin", "airflow_admin_password")
-    console.print(table)
+    for what, address, user, password in (
+        (
+            "dashboard / แดชบอร์ด",
+            f"{superset}/superset/dashboard/health-overview/",
+            "planner",
+            "superset_planner",
+        ),
+        ("dashboards, administrator", superset, "admin", "superset_admin"),
+        ("Airflow", airflow, "admin", "airflow_admin"),
+    ):  # plain lines: a narrow terminal may wrap an address, but never cut it
+        console.print(f"{what}: {address}", soft_wrap=True, highlight=False)
+        console.print(f"    user {user}, password: {password}_password", soft_wrap=True, highlight=False)
     console.print(f"passwords / รหัสผ่าน: {location(settings)}", soft_wrap=True, highlight=False)
 
 

@@ -31,12 +31,13 @@ from (
 group by indicator, hospcode, fiscal_year, month
 """
 SINGLE_SQL = "{units}"
+# Heard from: reports visits or discharges of that time. A register or a dose of long ago is no report of its month.
 COVERAGE_SQL = """
 select a.level, a.area, m.fiscal_year, m.month, count(distinct m.hospcode) as facilities_heard
 from (
-  select hospcode, fiscal_year, '' as month from facility_month
+  select hospcode, fiscal_year, '' as month from facility_month where visits > 0 or discharges > 0
   union
-  select hospcode, fiscal_year, month from facility_month
+  select hospcode, fiscal_year, month from facility_month where visits > 0 or discharges > 0
 ) as m
 join facility_area as a on a.hospcode = m.hospcode
 group by a.level, a.area, m.fiscal_year, m.month
@@ -57,6 +58,7 @@ select 'province' as level, province_code as area, fiscal_year, month,
 from facility_month
 where province_code is not null
 group by province_code, fiscal_year, month
+having sum(visits) + sum(discharges) > 0
 """
 
 

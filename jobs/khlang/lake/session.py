@@ -101,6 +101,11 @@ def jars_folder() -> Path:
     return folder
 
 
+def class_archive() -> Path:
+    """Where the set-up leaves the classes that every session loads, ready to be mapped (infra/local/archive.py)."""
+    return environments() / "spark.jsa"
+
+
 def java_home() -> Path:
     """JAVA_HOME, else java on the path, else the one of the set-up; 17 or newer."""
     given = os.environ.get("JAVA_HOME")
@@ -139,4 +144,6 @@ def _java_options(settings: Settings) -> str:
     scratch = settings.root / "tmp" / "java"
     scratch.mkdir(parents=True, exist_ok=True)
     own = ["-XX:-UsePerfData", "-Dfile.encoding=UTF-8", f"-Djava.io.tmpdir={scratch}", settings.jvm_options]
+    if class_archive().is_file():  # another Java or other jars: the JVM leaves it aside without a word
+        own += [f"-XX:SharedArchiveFile={class_archive()}", "-Xlog:cds=off"]
     return " ".join(own).strip()

@@ -33,6 +33,8 @@ OTHERS: tuple[Level, ...] = (
     ("P1", "18", "GA", "รพ.สต."), ("M2", "07", "EA", "โรงพยาบาลชุมชน"),
 )  # fmt: skip
 """Levels of the other facilities of a province, in turn."""
+PROVINCES, PER_PROVINCE = 12, 8
+"""Twelve provinces, more when each has eight facilities: in smaller ones nearly every count would be suppressed."""
 BUSY = {"A": 1.4, "S": 1.3, "M1": 1.2, "M2": 1.1, "F2": 1.0, "P1": 0.7}
 """Catchment population of a level against the plan's mean."""
 CLUSTER_FACILITIES, CLUSTER_PERSONS = 32, 60_000
@@ -57,7 +59,8 @@ def _level(place: int, rank: int) -> Level:
 
 def facilities(plan: Plan) -> pl.DataFrame:
     """One row per facility: the registry's form, plus `cluster`, `hospital` and `persons`."""
-    provinces = _provinces(min(77, max(1, plan.facilities // 2)))
+    enough = max(1, min(PROVINCES, plan.facilities // 2))
+    provinces = _provinces(min(77, max(enough, plan.facilities // PER_PROVINCE)))
     codes = np.sort(plan.draws("facility codes").choice(98_999, plan.facilities, replace=False)) + 1_000
     codes = plan.draws("facility order").permutation(codes)
     places = tables("names")["places"]["facility"]
