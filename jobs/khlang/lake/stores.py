@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
@@ -34,7 +36,7 @@ def credentials(settings: Settings, which: Which) -> tuple[str, str]:
 
 
 def boto(settings: Settings, which: Which) -> S3Client:
-    """An S3 client of this process and thread; make it inside the task, never before a fork."""
+    """The S3 client of this process; threads may share it, and a forked process gets its own."""
     client: S3Client = _client(settings, which, "s3")
     return client
 
@@ -46,25 +48,32 @@ def iam(settings: Settings, which: Which) -> IAMClient:
 
 
 def _client(settings: Settings, which: Which, service: str) -> Any:
+    place, keys = endpoint(settings, which), credentials(settings, which)
+    return _made(service, place, keys, settings.region, os.getpid())
+
+
+@lru_cache(maxsize=32)
+def _made(service: str, place: str, keys: tuple[str, str], region: str, process: int) -> Any:
+    """One client per store and process: making one reads megabytes of botocore's models, 0.3 s of a core."""
     import boto3
     from botocore.config import Config
 
-    access, secret = credentials(settings, which)
     config = Config(
         s3={"addressing_style": "path"},
         retries={"mode": "standard", "max_attempts": 8},
         connect_timeout=10,
         read_timeout=120,
         max_pool_connections=16,
-        proxies={} if _is_local(endpoint(settings, which)) else None,
+        proxies={} if _is_local(place) else None,
     )
     make: Any = boto3.session.Session().client  # the overloads name every service by a literal
+    access, secret = keys
     return make(
         service,
-        endpoint_url=endpoint(settings, which),
+        endpoint_url=place,
         aws_access_key_id=access,
         aws_secret_access_key=secret,
-        region_name=settings.region,
+        region_name=region,
         config=config,
     )
 
