@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from duckdb_extensions import import_extension
 
 from khlang.lake import tables
 from khlang.lake.stores import storage_options
-from khlang.settings import Settings
+from khlang.settings import PROJECT, Settings
 from lakes import Lake
 from pilot import compare, journey, truth
 from pilot.compare import Compared
@@ -123,6 +125,17 @@ def test_every_engine_reads_every_table(travelled: Journey) -> None:
         ).fetchone()
         assert duckdb_rows is not None
         assert deltalake_rows == polars_rows == duckdb_rows[0], name
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_a_notebook_runs_from_its_first_cell_to_its_last(travelled: Journey, notebook: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "--nbmake", "-q", "-p", "no:cacheprovider", str(notebook)]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=travelled.lake.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout[-3000:]
 
 
 def test_none_of_the_truths_identifiers_stands_outside_landing(travelled: Journey) -> None:
