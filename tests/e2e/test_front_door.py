@@ -12,7 +12,7 @@ import pytest
 
 from lakes import Lake
 
-pytestmark = [pytest.mark.stack, pytest.mark.long]
+pytestmark = pytest.mark.stack
 
 MEMBERS = {"PERSON.txt": b"HOSPCODE|PID|NAME\n99001|1|x\n", "1101700203451.pdf": b"%"}
 
