@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KHLANG_", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".khlang"), description="folder of all state of the embedded stack")
-    base_port: int = Field(18700, description="first port; every service has a fixed offset from it")
+    base_port: int = Field(
+        18700,
+        description="first port; every service has a fixed offset from it, the stores also use those 10000 above: "
+        "below 22700 they stay clear of the ports that Linux lends to outgoing connections",
+    )
     master: str = Field("local[*]", description="Spark master: local[*], spark://..., k8s://...")
     driver_memory: str = Field("2g", description="memory of the Spark driver (and of local executors)")
     jvm_options: str = Field(

@@ -26,7 +26,7 @@ def dashboards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     home = tmp_path_factory.mktemp("dashboards")
     for folder in (home, *home.parents[:2]):
         folder.chmod(folder.stat().st_mode | 0o011)  # the database's own account passes through
-    lake = Lake(home, free_base_port(23000))
+    lake = Lake(home, free_base_port(21000))
     lake.run("up", "--only", "superset")
     try:
         publish_invented(lake.settings)
