@@ -45,10 +45,11 @@ def _cid(pid: str) -> str:
     return f"{digits}{(11 - total % 11) % 10}"
 
 
-def _notes(hospcode: str) -> dict[str, str]:
+def _notes(hospcode: str, *drugs: str) -> dict[str, str]:
+    """A note for each drug code, which ends in its patient's number."""
     lines = [
-        f"{hospcode}|{pid}|20260901|A{pid}|{name} แพ้ยา แอมพิซิลลิน|1|{BEFORE}|20260901080000"
-        for pid, name in FIRST_NAME.items()
+        f"{hospcode}|{drug[-1]}|20260901|{drug}|{FIRST_NAME[drug[-1]]} แพ้ยา แอมพิซิลลิน|1|{BEFORE}|20260901080000"
+        for drug in drugs
     ]
     return {"DRUGALLERGY.txt": "\r\n".join([ALLERGY, *lines])}
 
@@ -82,9 +83,9 @@ class Town:
             self.lake.run("run", job, expect=[expect])
 
     def told(self, receipt: str) -> tuple[list[tuple[int, str]], list[int]]:
-        """Of a receipt's only member: (line, code) of the notes' faults; delivered, accepted, refused."""
+        """Of a receipt's notes, its first member: (line, code) of their faults; delivered, accepted, refused."""
         found: dict[str, Any] = json.loads(self.lake.run("receipt", receipt, "--json"))
-        (member,) = found["members"]
+        member = found["members"][0]
         notes = sorted((f["line"], f["code"]) for f in member["faults"] if f["code"].startswith("note."))
         return notes, [member["delivered"], member["accepted"], member["refused"]]
 
@@ -95,9 +96,9 @@ class Town:
         return {code: count for (code, _), count in counts.items() if code.startswith("note.")}
 
     def rows(self, zone: str, hospcode: str) -> pl.DataFrame:
-        """Visible rows of the notes, by line and pass."""
+        """Visible rows of the notes, by drug and pass."""
         found = table(f"{zone}.drugallergy", settings=self.lake.settings).polars()
-        return found.filter(pl.col("hospcode") == hospcode).sort("_line", "_pass")
+        return found.filter(pl.col("hospcode") == hospcode).sort("drugallergy", "_pass")
 
     def die_between_commit_and_ledger(self) -> None:
         """Run bronze and kill it when the table has its commit and the ledger does not know of it."""
@@ -137,34 +138,38 @@ def town(stores: Lake, tmp_path_factory: pytest.TempPathFactory) -> Town:
 
 
 def test_a_note_that_came_before_its_patient_ends_as_one_that_came_after(town: Town) -> None:
-    early = town.deliver(BEFORE, _notes(BEFORE))
+    early = town.deliver(BEFORE, _notes(BEFORE, "A1", "A2"))
     town.deliver(AFTER, _people(AFTER, "1", "2"))
     town.run("bronze", "silver")
     withheld = [(2, "note.withheld"), (3, "note.withheld")]
     assert town.rows("silver", BEFORE)["dname"].to_list() == [None, None]
     assert town.told(early) == (withheld, [2, 2, 0])
 
-    # The batch that brings the first patient dies between its commits and the ledger; the second patient arrives
-    # before it is run again. What was committed is what counts: her note still waits.
-    town.deliver(BEFORE, _people(BEFORE, "1"))
-    late = town.deliver(AFTER, _notes(AFTER))
+    # The batch that brings the first patient, and another note about the second, dies between its commits and the
+    # ledger; the second patient arrives before it is run again. What was committed counts: her notes still wait.
+    again = town.deliver(BEFORE, _notes(BEFORE, "B2") | _people(BEFORE, "1"))
+    late = town.deliver(AFTER, _notes(AFTER, "A1", "A2", "B2"))
     town.die_between_commit_and_ledger()
     assert town.told(early) == (withheld, [2, 2, 0]), "nothing of an unfinished batch shows"
     town.deliver(BEFORE, _people(BEFORE, "2"))
     town.run("bronze")
     assert town.told(early) == ([(2, "note.identifier"), (3, "note.withheld")], [2, 2, 0])
     assert town.counted(early) == {"note.identifier": 1, "note.withheld": 1}
+    assert town.told(again) == ([(2, "note.withheld")], [1, 1, 0])
+    assert town.counted(again) == {"note.withheld": 1}
     town.run("bronze", "silver")
-    taken = [(2, "note.identifier"), (3, "note.identifier")]
-    assert town.told(early) == town.told(late) == (taken, [2, 2, 0])
-    assert town.counted(early) == town.counted(late) == {"note.identifier": 2}
+    assert town.told(early) == ([(2, "note.identifier"), (3, "note.identifier")], [2, 2, 0])
+    assert town.told(again) == ([(2, "note.identifier")], [1, 1, 0])
+    assert (town.counted(early), town.counted(again)) == ({"note.identifier": 2}, {"note.identifier": 1})
+    assert town.counted(late) == {"note.identifier": 3}
 
     # Each line is stored once, its released text beside it; silver has one row per key.
-    assert town.rows("bronze", BEFORE).select("_line", "_pass").rows() == [(2, 1), (2, 2), (3, 1), (3, 2)]
+    stored = town.rows("bronze", BEFORE).select("drugallergy", "_pass").rows()
+    assert stored == [("A1", 1), ("A1", 2), ("A2", 1), ("A2", 2), ("B2", 1), ("B2", 2)]
     before, after = town.rows("silver", BEFORE), town.rows("silver", AFTER)
-    assert before["_pass"].to_list() == [2, 2] and after["_pass"].to_list() == [1, 1]
-    assert before["dname"].to_list() == ["<NAME> แพ้ยา แอมพิซิลลิน"] * 2
-    assert set(before["_receipt"]) == {early}
+    assert before["_pass"].to_list() == [2, 2, 2] and after["_pass"].to_list() == [1, 1, 1]
+    assert before["dname"].to_list() == ["<NAME> แพ้ยา แอมพิซิลลิน"] * 3
+    assert before["_receipt"].to_list() == [early, early, again]
     own = {"hospcode", "pid"}
     columns = [c.field for c in contracts()["DRUGALLERGY"].current if c.field not in own] + ["person_key"]
     assert fingerprint(before, columns) == fingerprint(after, columns)

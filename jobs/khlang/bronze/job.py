@@ -1,12 +1,16 @@
-"""Checked deliveries -> bronze: one Spark job over bundles of members of all files, one commit per table."""
+"""Checked deliveries -> bronze: one Spark job over bundles of members of all files, one commit per table.
+
+A batch that brings PERSON members also releases texts that earlier ones had to withhold (khlang.bronze.again).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from khlang.bronze.again import again_tasks, conform_again, reread, waiting
 from khlang.bronze.plan import Source, bundles, task
-from khlang.bronze.publish import commit_tables, create_tables, member_results, rows_by_table, written_files
+from khlang.bronze.publish import accounts, commit_tables, create_tables, rows_by_table, written_files
 from khlang.bronze.work import conform_bundle
 from khlang.lake.evidence import attempt_name, digests, note
 from khlang.lake.ledger import Batch, Ledger
@@ -39,17 +43,19 @@ def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mappi
     tasks = [task(batch.id, attempt, number, bundle) for number, bundle in enumerate(packed)]
     create_tables(settings, ledger.visible())
     results = spread(session, tasks, conform_bundle)
-    written = written_files(results)
+    withheld = waiting(ledger, batch)
+    again = spread(session, again_tasks(settings, ledger, batch, attempt, withheld), conform_again)
     held.check()
-    versions = commit_tables(settings, batch.id, written, note(batch.id))
-    ledger.record_members(batch, member_results(results))
-    counts = {name: {"rows": rows} for name, rows in rows_by_table(written).items()}
-    ledger.commit_batch(batch, versions, counts)
-    return {
-        "batch": batch.id,
-        "deliveries": len(batch.deliveries),
-        "rows": sum(c["rows"] for c in counts.values()),
+    versions, earlier = commit_tables(settings, batch.id, written_files([*results, *again]), note(batch.id))
+    ledger.record_members(batch, accounts(settings, batch, results, versions, earlier))
+    faults, released = reread(settings, batch.id, versions, withheld)
+    rows = rows_by_table(written_files(results))
+    counts = {
+        name: {"rows": rows.get(name, 0), "again": released.get(name, 0)} for name in {*rows, *released}
     }
+    ledger.commit_batch(batch, versions, counts, faults)
+    told = {"batch": batch.id, "deliveries": len(batch.deliveries), "rows": sum(rows.values())}
+    return {**told, "again": sum(released.values())} if released else told
 
 
 def _sources(ledger: Ledger, batch: Batch) -> Iterable[Source]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+from khlang.bronze.standing import Scope, fault_counts, of_table
 from khlang.conform.conform import stored_schema
 from khlang.conform.member import MemberResult
 from khlang.lake import tables
+from khlang.lake.ledger import Batch
 from khlang.lake.parquet import arrow_schema
 from khlang.lake.tables import Written
 from khlang.model.contract import contracts
@@ -17,7 +20,7 @@ from khlang.settings import Settings
 
 COMMIT_THREADS = 8
 
-Results = Iterable[Mapping[str, Any]]
+Results = Sequence[Mapping[str, Any]]
 
 
 def create_tables(settings: Settings, visible: Mapping[str, int]) -> None:
@@ -57,6 +60,28 @@ def member_results(results: Results) -> list[MemberResult]:
     return kept
 
 
+def accounts(
+    settings: Settings, batch: Batch, results: Results, versions: Mapping[str, int], earlier: Iterable[str]
+) -> list[MemberResult]:
+    """The accounts of members; in tables that an earlier attempt committed, with the faults of its rows.
+
+    The two attempts may differ in withheld texts: the name book grows between them.
+    """
+    told = member_results(results)
+    table = {(r["receipt"], r["position"]): r["file"].lower() for r in results if r["kind"] == "member"}
+    scope = Scope({batch.id}, {d.hospcode for d in batch.deliveries if d.hospcode is not None})
+    receipts = {delivery.receipt for delivery in batch.deliveries}
+    for name in earlier:
+        counts = fault_counts(of_table(settings, name, versions[name], scope, receipts))
+        told = [
+            replace(one, faults=counts.get((one.receipt, one.position), {}))
+            if f"bronze.{table[one.receipt, one.position]}" == name
+            else one
+            for one in told
+        ]
+    return told
+
+
 def rows_by_table(written: Mapping[str, Sequence[Written]]) -> dict[str, int]:
     """Table -> rows written."""
     return {name: sum(file.rows for file in files) for name, files in written.items()}
@@ -64,19 +89,23 @@ def rows_by_table(written: Mapping[str, Sequence[Written]]) -> dict[str, int]:
 
 def commit_tables(
     settings: Settings, batch: str, written: Mapping[str, Sequence[Written]], note: Mapping[str, str]
-) -> dict[str, int]:
+) -> tuple[dict[str, int], frozenset[str]]:
     """One commit per table; every table gets its version, also those without new rows.
 
-    Files for a table that an earlier attempt of the batch had committed are removed again.
+    Files for a table that an earlier attempt of the batch had committed are removed again; also returns the
+    tables of which that happened.
     """
+    earlier: set[str] = set()
 
     def _commit(name: str) -> int:
         files = written.get(name, [])
         version, made = tables.commit(settings, name, f"{batch}/{name}", files, (), note)
-        if not made:
+        if not made and files:
+            earlier.add(name)
             tables.discard(settings, name, files)
         return version
 
     names = [f"bronze.{contract.table}" for contract in contracts().values()]
     with ThreadPoolExecutor(COMMIT_THREADS) as pool:
-        return dict(zip(names, pool.map(_commit, names), strict=True))
+        versions = dict(zip(names, pool.map(_commit, names), strict=True))
+    return versions, frozenset(earlier)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import polars as pl
 from sqlalchemy.orm import Session
 
-from khlang.lake import tables
+from khlang.bronze.standing import Scope, each_fault, of_table
 from khlang.lake.ledger import Ledger
 from khlang.lake.ledger.order import bronze_batch
-from khlang.lake.stores import storage_options
 from khlang.settings import Settings
 
 THREADS = 8
@@ -30,32 +29,25 @@ class RowFault:
 def faults_of(settings: Settings, receipt: str) -> dict[int, list[RowFault]]:
     """Position of a member -> its row faults in order of line, column, code; {} before it is loaded.
 
-    Only files of the delivery's batch are opened, only of members that have faults.
+    Only files of the delivery's batch and later passes of its facility are opened, only of members that have
+    faults; of each line the last pass counts.
     """
     ledger = Ledger.open(settings)
+    hospcode = ledger.delivery(receipt).hospcode
     with Session(ledger.engine) as session:
         batch = bronze_batch(session, receipt)
-    if batch is None:
+    if batch is None or hospcode is None:
         return {}
+    scope = Scope([batch], [hospcode])
     counted = ledger.fault_counts(receipt)
     files = {m.file for m in ledger.members([receipt]) if m.file is not None and counted.get(m.position)}
     visible = ledger.visible()
     names = sorted(f"bronze.{file.lower()}" for file in files)
     with ThreadPoolExecutor(THREADS) as pool:
-        frames = list(pool.map(lambda name: _faults(settings, name, visible[name], batch, receipt), names))
+        frames = list(pool.map(lambda n: of_table(settings, n, visible[n], scope, [receipt]), names))
+    if not frames:
+        return {}
     found: dict[int, list[RowFault]] = defaultdict(list)
-    for row in (
-        pl.concat(frames).sort("_line", "column", "code", nulls_last=False).to_dicts() if frames else []
-    ):
+    for row in each_fault(pl.concat(frames)).sort("_line", "column", "code", nulls_last=False).to_dicts():
         found[row["_member"]].append(RowFault(row["_line"], row["column"], row["code"]))
     return dict(found)
-
-
-def _faults(settings: Settings, name: str, version: int, batch: str, receipt: str) -> pl.DataFrame:
-    """(_member, _line, column, code) of one table's rows of the delivery."""
-    base = tables.uri(settings, name)
-    parts = tables.parts(tables.open_table(settings, name, version))
-    paths = [f"{base}/{part.path}" for part in parts if part.path.startswith(f"{batch}/")]
-    scan = pl.scan_parquet(paths, storage_options=storage_options(settings), hive_partitioning=False)
-    mine = scan.filter((pl.col("_receipt") == receipt) & pl.col("_faults").is_not_null())
-    return mine.select("_member", "_line", "_faults").collect().explode("_faults").unnest("_faults")

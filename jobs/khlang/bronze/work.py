@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.stores import boto
 from khlang.lake.tables import ranged
 from khlang.lake.vault import open_sealed
-from khlang.model.contract import contracts
+from khlang.model.contract import Contract, contracts
 from khlang.model.policy import policy
 from khlang.settings import Settings, load
 
@@ -46,6 +46,23 @@ def _result(result: MemberResult, file: str) -> dict[str, Any]:
     return {"kind": "member", "file": file, **account}
 
 
+def rules_for(settings: Settings, hospcodes: Sequence[str]) -> Callable[[Contract], Rules]:
+    """A file's rules with the lake's key and the names that these facilities told; both are opened here."""
+    names = Names.merge([book(settings, hospcode) for hospcode in hospcodes])
+    keys = KeyStore.open(settings).pseudonymiser("lake")
+    return lambda contract: Rules(contract, policy("lake"), keys, names, settings.text_seconds)
+
+
+def write_rows(
+    settings: Settings, contract: Contract, batch: str, path: str, rows: pl.DataFrame
+) -> dict[str, Any]:
+    """Rows of one file of the standard as one Parquet file of its table; what was written."""
+    marked = rows.with_columns(pl.lit(batch).alias("_batch")).sort("hospcode", maintain_order=True)
+    schema = arrow_schema(stored_schema(contract))
+    written = write(boto(settings, "lake"), settings, f"bronze.{contract.table}", path, marked, schema)
+    return {"kind": "file", **asdict(written)}
+
+
 def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Conform every table of a bundle; yields one result per member and one per file written.
 
@@ -55,20 +72,11 @@ def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     settings = load()
     bodies = read_members(settings, task["members"])
     facilities = sorted({member[3] for member in task["members"]})
-    names = Names.merge([book(settings, hospcode) for hospcode in facilities])
-    keys = KeyStore.open(settings).pseudonymiser("lake")
-    rules = policy("lake")
-    client = boto(settings, "lake")
+    rules = rules_for(settings, facilities)
     for file, members in bodies.items():
         contract = contracts()[file]
-        done = conform(members, Rules(contract, rules, keys, names, settings.text_seconds))
+        done = conform(members, rules(contract))
         yield from (_result(result, file) for result in done.members)
-        if not done.rows.height:
-            continue
-        rows = done.rows.with_columns(pl.lit(task["batch"]).alias("_batch")).sort(
-            "hospcode", maintain_order=True
-        )
-        path = ranged(f"{task['batch']}/{task['attempt']}-{task['number']:05d}", facilities)
-        schema = arrow_schema(stored_schema(contract))
-        written = write(client, settings, f"bronze.{contract.table}", path, rows, schema)
-        yield {"kind": "file", **asdict(written)}
+        if done.rows.height:
+            path = ranged(f"{task['batch']}/{task['attempt']}-{task['number']:05d}", facilities)
+            yield write_rows(settings, contract, task["batch"], path, done.rows)

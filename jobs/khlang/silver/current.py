@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from khlang.conform.check import lake_type
+from khlang.lake.passes import FIRST
 from khlang.model.contract import Contract
 
 ORDER = ["_sent_at", "_arrival", "_member", "_line", "_pass"]
@@ -63,8 +64,12 @@ def classify(winners: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
 
 
 def counted(batch_rows: pl.DataFrame, classified: pl.DataFrame) -> list[dict[str, object]]:
-    """Per receipt: how many of the batch's rows are new, changed, unchanged, superseded already."""
-    same = ["_receipt", "_member", "_line", "_pass"]
-    statuses = batch_rows.select(same).join(classified.select(*same, "_status"), on=same, how="left")
+    """Per receipt: how many of the batch's lines are new, changed, unchanged, superseded already.
+
+    A line is counted once, with its first pass; a later pass that came with it decides what became of it.
+    """
+    same = ["_receipt", "_member", "_line"]
+    lines = batch_rows.filter(pl.col("_pass") == FIRST)
+    statuses = lines.select(same).join(classified.select(*same, "_status"), on=same, how="left")
     statuses = statuses.with_columns(pl.col("_status").fill_null("superseded"))
     return statuses.group_by("_receipt", "_status").len().sort("_receipt", "_status").to_dicts()

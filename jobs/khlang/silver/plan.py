@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from khlang.lake.passes import is_again
 from khlang.lake.tables import Part
 
 
@@ -71,23 +72,33 @@ class People:
     moved: frozenset[str] = frozenset()
 
 
+def reread(scope: Scope, bronze: Iterable[Part]) -> frozenset[str]:
+    """Facilities of which the batch brings later passes of rows."""
+    mine = (part for part in bronze if is_again(part.path) and _batch_of(part) in scope.sources)
+    return frozenset(part.low for part in mine if part.low is not None)
+
+
+def _batch_of(part: Part) -> str:
+    """The bronze batch that wrote a file."""
+    return part.path.partition("/")[0]
+
+
 def settle_tasks(
     scope: Scope, file: str, files: Files, people: People, most_rows: int
 ) -> list[dict[str, Any]]:
-    """Tasks of one table: facilities with new rows, with moved people, or to be resolved anew."""
+    """Tasks of one table: facilities with new rows, with moved people, or to be resolved anew.
+
+    A later pass belongs to an older delivery, so its facility is resolved anew in that table.
+    """
     came = dict(scope.rows.get(file, {}))
     stored = [part for part in files.silver if part.rows]
     for hospcode in sorted(people.moved - set(came)):
         if any(part.overlaps(hospcode, hospcode) for part in stored):
             came[hospcode] = 0
-    anew = {hospcode: came.get(hospcode, 0) for hospcode in scope.resolve}
+    anew = {hospcode: came.get(hospcode, 0) for hospcode in scope.resolve | reread(scope, files.bronze)}
     tasks = []
     for resolve, wanted in ((False, {h: n for h, n in came.items() if h not in anew}), (True, anew)):
-        own = (
-            files.bronze
-            if resolve
-            else [p for p in files.bronze if p.path.partition("/")[0] in scope.sources]
-        )
+        own = files.bronze if resolve else [p for p in files.bronze if _batch_of(p) in scope.sources]
         for hospcodes in groups(wanted, most_rows):
             sources, state = near(own, hospcodes), near(stored, hospcodes)
             if not sources and not state:

@@ -10,15 +10,16 @@ from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.registry import Loaded, Registry, Release
 from khlang.lake.ledger.schema import engine, migrate
 from khlang.lake.ledger.values import Batch, Change, DeliveredMember, Delivery, FileBalance, Judged, Stage
+from khlang.lake.ledger.withheld import Reread, Withheld, Withholding
 from khlang.settings import Settings
 
 __all__ = [
     "Batch", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded", "Release",
-    "Stage", "migrate", "receipt_number",
+    "Reread", "Stage", "Withheld", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit):
+class Ledger(Batches, Registry, Audit, Withholding):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

@@ -28,6 +28,7 @@ from khlang.lake.ledger.models import (
     TableVersionRow,
 )
 from khlang.lake.ledger.values import BEFORE, Batch, Change, FileBalance, Stage
+from khlang.lake.ledger.withheld import Reread, tell_again
 from khlang.model.faults import catalogue
 
 Counts = Mapping[str, Mapping[str, Any]]
@@ -98,9 +99,12 @@ class Batches(Deliveries):
             _require_open(session, batch)
             _record_tables(session, batch.id, versions, counts)
 
-    def commit_batch(self, batch: Batch, versions: Mapping[str, int], counts: Counts) -> None:
+    def commit_batch(
+        self, batch: Batch, versions: Mapping[str, int], counts: Counts, reread: Sequence[Reread] = ()
+    ) -> None:
         """Make the batch visible: balance, deliveries' states and version map move together or not at all.
 
+        `reread`: members of earlier batches that this one read again; their faults move in the same moment.
         Raises BalanceError unless every member's lines are accounted for (bronze) and every accepted line
         is new, changed, unchanged, repeated or superseded (silver).
         """
@@ -111,6 +115,7 @@ class Batches(Deliveries):
             if batch.stage == "bronze":
                 check_bronze(session, batch.id, counts)
                 _advance(session, batch.id, "checked", "loaded")
+                tell_again(session, reread)
             if batch.stage == "silver":
                 check_silver(session, batch.id, counts)
                 _advance(session, batch.id, "loaded", "current")
