@@ -7,7 +7,7 @@ import sys
 import typer
 
 from khlang.commands import register_all
-from khlang.errors import KhlangError
+from khlang.errors import KhlangError, SettingsError, StackError, StoreError
 
 app = typer.Typer(
     name="khlang",
@@ -35,6 +35,37 @@ def main() -> None:
     except KhlangError as failure:
         tell(failure)
         sys.exit(failure.exit_code)
+    except Exception as raw:
+        named = from_outside(raw)
+        if named is None:
+            raise
+        tell(named)
+        sys.exit(named.exit_code)
+
+
+def from_outside(raw: Exception) -> KhlangError | None:
+    """A failure of a library that an operator can mend, by its name here; None: a bug, shown as one.
+
+    Told by module and class, so that no library is imported for it. Never the library's own message: it may
+    quote what was sent.
+    """
+    kind = f"{type(raw).__module__.partition('.')[0]}.{type(raw).__name__}"
+    if kind in ("sqlalchemy.OperationalError", "psycopg.OperationalError"):
+        words = ("the database does not answer", "ฐานข้อมูลไม่ตอบ")
+        return StackError("database.unreachable", *words, next_step="run `khlang status`, then `khlang up`")
+    if kind.startswith("botocore.") and ("Connect" in kind or "Timeout" in kind):
+        words = ("an object store does not answer", "ที่เก็บข้อมูลไม่ตอบ")
+        return StoreError("store.unreachable", *words, next_step="run `khlang status`, then `khlang up`")
+    if kind in ("pydantic_core.ValidationError", "pydantic_settings.SettingsError"):
+        wrong = ", ".join(str(one["loc"][0]) for one in getattr(raw, "errors", list)() if one["loc"])
+        step = "see the table of settings in README.md"
+        return SettingsError("settings.invalid", "a setting has a wrong value", "ค่าที่ตั้งไว้ไม่ถูกต้อง", wrong, step)
+    if isinstance(raw, FileNotFoundError | IsADirectoryError | NotADirectoryError | PermissionError):
+        words = ("the file can not be opened", "เปิดแฟ้มไม่ได้")
+        return SettingsError(
+            "file.unreadable", *words, str(raw.filename or ""), "check the path and its rights"
+        )
+    return None
 
 
 def tell(failure: KhlangError) -> None:

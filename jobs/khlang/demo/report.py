@@ -93,7 +93,11 @@ def show_addresses(console: Console, settings: Settings) -> None:
         ("Airflow", airflow, "admin", "airflow_admin"),
     ):  # plain lines: a narrow terminal may wrap an address, but never cut it
         console.print(f"{what}: {address}", soft_wrap=True, highlight=False)
-        console.print(f"    user {user}, password: {password}_password", soft_wrap=True, highlight=False)
+        console.print(
+            f"    user {user}, password: the value of {password}_password in secrets.json",
+            soft_wrap=True,
+            highlight=False,
+        )
     console.print(f"passwords / รหัสผ่าน: {location(settings)}", soft_wrap=True, highlight=False)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import polars.selectors as cs
 
 from khlang.errors import SettingsError, StoreError
 from khlang.lake import tables
@@ -59,7 +60,8 @@ class Table:
 
             pq.write_table(arrow(rows), path)
         elif path.suffix == ".csv":
-            rows.write_csv(path)
+            # hashes are bytes: as text they are hexadecimal, for CSV knows no bytes
+            rows.with_columns(cs.binary().bin.encode("hex")).write_csv(path)
         else:
             raise SettingsError("export.form", "a table is exported as .parquet or .csv", place=path.name)
         return rows.height
