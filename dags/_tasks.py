@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
+
+from _alarms import deadline_missed, task_failed
 
 OWNER = "khlang-data-engineering"
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,29 +72,3 @@ def deadline(minutes: int, runbook: str) -> DeadlineAlert:
         callback=SyncCallback(deadline_missed, {"runbook": runbook, "minutes": minutes}),
         name=f"not done in {minutes} minutes",
     )
-
-
-def task_failed(context: Any) -> None:
-    """Airflow's failure callback: one alarm line that names the run, the task and the runbook."""
-    task = context["task_instance"]
-    raise_alarm("task.failed", task.dag_id, context["run_id"], f"{task.task_id}-failed.md", task.task_id)
-
-
-def deadline_missed(runbook: str, minutes: int, context: Any = None) -> None:
-    """Airflow's deadline callback: one alarm line that names the run and the runbook."""
-    run = (context or {}).get("dag_run") or {}
-    what = f"not done in {minutes} minutes"
-    raise_alarm("deadline.missed", run.get("dag_id", ""), run.get("dag_run_id", ""), runbook, what)
-
-
-def raise_alarm(kind: str, dag: str, run: str, runbook: str, what: str) -> None:
-    """Log the alarm and append it to KHLANG_HOME/logs/alarms.jsonl: names and ids only."""
-    alarm = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "kind": kind, "dag": dag, "run": run}
-    alarm |= {"what": what, "runbook": f"docs/runbooks/{runbook}"}
-    logging.getLogger("khlang.alarm").error("alarm %s", json.dumps(alarm))
-    home = os.environ.get("KHLANG_HOME")
-    if home:
-        logs = Path(home) / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with (logs / "alarms.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(alarm) + "\n")

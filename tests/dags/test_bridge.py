@@ -43,7 +43,7 @@ def test_a_missed_deadline_leaves_a_line_that_names_the_runbook(
     tmp_path: Path, airflow_python: Path, airflow_environment: dict[str, str]
 ) -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from _tasks import deadline_missed; "
+        "import sys; sys.path.insert(0, sys.argv[1]); from _alarms import deadline_missed; "
         "deadline_missed('curate-late.md', 180, {'dag_run': {'dag_id': 'curate', 'dag_run_id': 'manual__1'}})"
     )
     environment = airflow_environment | {"KHLANG_HOME": str(tmp_path)}
