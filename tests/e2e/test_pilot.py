@@ -35,10 +35,10 @@ COMPARISONS: list[Callable[[Settings], Compared]] = [
 
 
 @pytest.fixture(scope="module")
-def travelled(stores: Lake) -> Journey:
+def travelled(own_stores: Lake) -> Journey:
     """The pilot, loaded, curated, published."""
     assert truth.found(), f"the pilot extracts are not at {truth.FOLDER}: set KHLANG_PILOT"
-    done = journey.travel(stores)
+    done = journey.travel(own_stores)
     journey.print_table("pilot: seconds per step", [], done.seconds)
     return done
 

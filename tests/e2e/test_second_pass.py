@@ -129,12 +129,12 @@ def _held_batch(engine: Engine) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def town(stores: Lake, tmp_path_factory: pytest.TempPathFactory) -> Town:
+def town(own_stores: Lake, tmp_path_factory: pytest.TempPathFactory) -> Town:
     """The lake, knowing both facilities."""
     folder = tmp_path_factory.mktemp("zips")
     (folder / "facilities.csv").write_text(REGISTRY, "utf-8")
-    stores.run("facilities", "load", str(folder / "facilities.csv"))
-    return Town(stores, folder)
+    own_stores.run("facilities", "load", str(folder / "facilities.csv"))
+    return Town(own_stores, folder)
 
 
 def test_a_note_that_came_before_its_patient_ends_as_one_that_came_after(town: Town) -> None:
