@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -65,12 +66,14 @@ class Notes:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._clean: dict[str, str] = {}
+        self._alone = threading.Lock()
 
     def of(self, texts: Iterable[str]) -> list[str]:
         """Scrubbed texts in order; many new ones are shared among the cores."""
         wanted = list(texts)
-        fresh = list(dict.fromkeys(text for text in wanted if text not in self._clean))
-        self._clean.update(zip(fresh, _scrubbed(fresh), strict=True))
+        with self._alone:  # tables worked at side by side: what one analyses the other need not
+            fresh = list(dict.fromkeys(text for text in wanted if text not in self._clean))
+            self._clean.update(zip(fresh, _scrubbed(fresh), strict=True))
         return [self._clean[text] for text in wanted]
 
 

@@ -15,6 +15,7 @@ from khlang.model.contract import UNCHECKED_WIDTH, Column, Contract
 
 THAI = "๐๑๒๓๔๕๖๗๘๙"
 NUMBER = "^-?[0-9]+([.][0-9]+)?$"
+MOST_ARGUMENTS = 90  # PostgreSQL takes no more than 100
 SENDER = "substr(receipt, 5, 5)"
 
 Call = Callable[[str, str], str]
@@ -190,7 +191,9 @@ class Checks:
         found = [f"CASE WHEN v_hospcode <> {SENDER} THEN 'HOSPCODE:row.facility' END"]
         for column in self.contract.current:
             found += self._faults_of(column)
-        return f"nullif(concat_ws(',', {', '.join(found)}), '')"
+        groups = [found[at : at + MOST_ARGUMENTS] for at in range(0, len(found), MOST_ARGUMENTS)]
+        joined = [f"nullif(concat_ws(',', {', '.join(group)}), '')" for group in groups]
+        return joined[0] if len(joined) == 1 else f"nullif(concat_ws(',', {', '.join(joined)}), '')"
 
     def _faults_of(self, column: Column) -> list[str]:
         name, is_key = column.name, column.name in self.contract.key

@@ -1,11 +1,11 @@
-"""Text values -> typed values of the contract; what breaks a rule becomes null and is named."""
+"""Text values that are not plainly right -> typed values; what breaks a rule becomes null and is named."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from khlang.conform.faultlog import FaultLog
-from khlang.conform.repair import gregorian, padded, trimmed, western_digits, without_dots
+from khlang.conform.repair import gregorian, padded, western_digits, without_dots
 from khlang.model.codes import codes_of
 from khlang.model.contract import UNCHECKED_WIDTH, Column
 
@@ -70,13 +70,11 @@ def _number(column: Column, text: pl.Series, log: FaultLog, unreadable: str) -> 
     return value
 
 
-def valid_cid(text: pl.Series) -> pl.Series:
+def valid_cid(text: pl.Expr) -> pl.Expr:
     """Whether each value is 13 digits with a right check digit: x = sum(d_i * (14-i)), (11 - x mod 11) mod 10."""
-    shaped = text.str.contains(r"^[0-9]{13}$")
-    clean = text.set(~shaped.fill_null(False), None)
-    number = clean.str.to_integer(strict=False)
-    weighted = sum(((number // 10 ** (13 - i)) % 10) * (14 - i) for i in range(1, 13))
-    return (((11 - weighted % 11) % 10) == number % 10).fill_null(False)
+    number = pl.when(text.str.contains(r"^[0-9]{13}$")).then(text).str.to_integer(strict=False)
+    weighted = pl.sum_horizontal((number // 10 ** (13 - i)) % 10 * (14 - i) for i in range(1, 13))
+    return ((11 - weighted % 11) % 10 == number % 10).fill_null(False)
 
 
 def _chars(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
@@ -90,21 +88,17 @@ def _chars(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
         listed = text.is_in(pl.Series(sorted(codes_of(column.codes))).implode())
         text = _void(text, text.is_not_null() & ~listed, column, "code.unknown", log)
     if column.checksum == "cid":
-        text = _void(text, text.is_not_null() & ~valid_cid(text), column, "cid.checksum", log)
+        valid = pl.select(valid_cid(pl.lit(text))).to_series()
+        text = _void(text, text.is_not_null() & ~valid, column, "cid.checksum", log)
     return text
 
 
-def typed(column: Column, text: pl.Series, log: FaultLog, is_key: bool, thai_digits: bool) -> pl.Series:
-    """One column of wire text -> typed values, nulls where void; every fault goes to the log.
+def typed(column: Column, text: pl.Series, log: FaultLog, is_key: bool) -> pl.Series:
+    """One column's trimmed text -> typed values, nulls where void; every fault goes to the log.
 
-    Order (extracts rules, 5): trim, Thai digits, Buddhist year, type, width, range, code list, check digit.
-    `thai_digits` says whether the frame holds any, so that most columns are not searched.
+    Order (extracts rules, 5): Thai digits, Buddhist year, type, width, range, code list, check digit.
     """
-    text = trimmed(column, text, log)
-    if text.null_count() == len(text):
-        return pl.Series([None], dtype=lake_type(column)).new_from_index(0, len(text))
-    if thai_digits:
-        text = western_digits(column, text, log)
+    text = western_digits(column, text, log)
     unreadable = "key.unreadable" if is_key else None
     if column.type in ("date", "datetime"):
         return _date(column, text, log, unreadable or "date.unreadable")

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from khlang.conform.check import lake_type, typed
+from khlang.conform.check import lake_type
 from khlang.conform.context import Context
 from khlang.conform.deidentify import deidentify
 from khlang.conform.faultlog import FaultLog
 from khlang.conform.identity import key_hash, row_hash
 from khlang.conform.member import Member, MemberResult
-from khlang.conform.parse import Parsed, Sheet, Unread, parse, read_sheet
+from khlang.conform.parse import Heading, Sheet, Unread, parse, read_sheet
 from khlang.conform.pseudonym import Pseudonymiser
 from khlang.conform.rows import account, assemble, own_columns
 from khlang.conform.text.names import Names
+from khlang.conform.typed import typed_frame
 from khlang.model.contract import Contract
 from khlang.model.policy import Policy
-
-_THAI_DIGIT = re.compile(rb"\xe0\xb9[\x90-\x99]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +52,6 @@ def stored_schema(contract: Contract) -> dict[str, pl.DataType]:
     return {**bronze_schema(contract), "_batch": pl.String()}
 
 
-def _typed_frame(parsed: Parsed, rules: Rules, log: FaultLog) -> pl.DataFrame:
-    """Text columns -> typed columns by wire name; columns that the members lack are null."""
-    contract, layout = rules.contract, set(parsed.sheets[0].layout.columns)
-    thai = any(_THAI_DIGIT.search(sheet.lines.body) for sheet in parsed.sheets)
-    columns: list[pl.Series] = []
-    for column in contract.current:
-        name = column.name
-        if name in parsed.frame.columns:
-            text = parsed.frame[name]
-        else:
-            text = pl.Series([None], dtype=pl.String).new_from_index(0, parsed.frame.height)
-        before = len(log.codes)
-        is_key = name in contract.key
-        values = typed(column, text, log, is_key, thai)
-        blank = text.is_null() | (text.str.strip_chars() == "") if values.null_count() else None
-        if blank is not None and name in layout and (is_key or column.required):
-            log.add(blank, name, "key.missing" if is_key else "required.missing")
-        _mark_void_keys(log, before, is_key)
-        columns.append(values.alias(name))
-    return pl.DataFrame(columns)
-
-
-def _mark_void_keys(log: FaultLog, before: int, is_key: bool) -> None:
-    """Rows whose key lost a value are noted under the marker `key.void` (not a fault of its own)."""
-    if not is_key:
-        return
-    for index in range(before, len(log.codes)):
-        if log.codes[index] in ("text.too_long", "number.range", "code.unknown", "cid.checksum"):
-            log.rows.append(log.rows[index])
-            log.columns.append(log.columns[index])
-            log.codes.append("key.void")
-
-
 def _foreign_rows(frame: pl.DataFrame, delivering: pl.Series, log: FaultLog) -> pl.Series:
     """HOSPCODE of each row, the delivering facility where it is blank; others' rows get row.facility."""
     hospcode = frame["HOSPCODE"]
@@ -95,11 +59,11 @@ def _foreign_rows(frame: pl.DataFrame, delivering: pl.Series, log: FaultLog) -> 
     return hospcode.zip_with(hospcode.is_not_null(), delivering)
 
 
-def _group(sheets: Sequence[Sheet], rules: Rules) -> tuple[pl.DataFrame, list[MemberResult]]:
-    """Sheets with equal headers -> their bronze rows and member results."""
+def _rows(sheets: Sequence[Sheet], rules: Rules) -> tuple[pl.DataFrame, list[MemberResult]]:
+    """Sheets of one file -> their bronze rows and member results."""
     parsed = parse(sheets)
     log = FaultLog()
-    frame = _typed_frame(parsed, rules, log)
+    frame = typed_frame(parsed, rules.contract, log)
     delivering = pl.Series([sheet.member.hospcode for sheet in sheets]).gather(parsed.sheet)
     hospcode = _foreign_rows(frame, delivering, log)
     context = Context(
@@ -119,20 +83,19 @@ def conform(members: Sequence[Member], rules: Rules) -> Conformed:
 
     Raises PrivacyError when a class has no rule or a key is missing; broken input never raises.
     """
-    groups: dict[tuple[object, ...], list[Sheet]] = defaultdict(list)
+    sheets: list[Sheet] = []
     results: dict[tuple[str, int], MemberResult] = {}
+    known: dict[bytes, Heading] = {}
     for member in members:
-        sheet = read_sheet(member, rules.contract)
+        sheet = read_sheet(member, rules.contract, known)
         if isinstance(sheet, Unread):
             results[member.receipt, member.position] = MemberResult(
                 member.receipt, member.position, sheet.codes, sheet.delivered, 0, sheet.refused
             )
         else:
-            groups[(sheet.fields, sheet.layout.name)].append(sheet)
-    frames = [pl.DataFrame(schema=bronze_schema(rules.contract))]
-    for sheets in groups.values():
-        rows, found = _group(sheets, rules)
-        frames.append(rows)
+            sheets.append(sheet)
+    rows = pl.DataFrame(schema=bronze_schema(rules.contract))
+    if sheets:
+        rows, found = _rows(sheets, rules)
         results.update({(result.receipt, result.position): result for result in found})
-    ordered = tuple(results[member.receipt, member.position] for member in members)
-    return Conformed(pl.concat(frames), ordered)
+    return Conformed(rows, tuple(results[member.receipt, member.position] for member in members))

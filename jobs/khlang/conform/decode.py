@@ -1,32 +1,49 @@
-"""Bytes of a member -> UTF-8 lines with their numbers, its encoding decided for the whole file."""
+"""Bytes of members -> UTF-8 lines with their numbers, the encoding decided for each whole file."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
-_BLANK = re.compile(rb"[^\s]")
+_CONTROLS = bytes(n for n in (*range(32), 127) if n not in (9, 10))
+_CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
+_ORDINARY = bytes(n for n in range(256) if n not in _CONTROLS)
+SHORT = 12
+"""A line of fewer bytes without any visible character is a blank one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A member's text as UTF-8 without carriage returns at line ends.
+
+    `repaired` says that the file was not plain UTF-8; `failing` names the lines (from 0) that could not be
+    decoded: `?` stands for each of them.
+    """
+
+    text: bytes
+    repaired: bool
+    failing: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A member's text: UTF-8 bytes without carriage returns, and where each line stands.
+    """Lines of several texts: bytes, where each line stands, which text it is of, its number there from 0.
 
-    `starts` and `ends` are byte offsets of lines (end exclusive, without the line feed); line 1 is index 0.
-    `bad` marks lines that the file's encoding cannot decode or that hold control characters;
-    `blank` marks lines without any visible character. `repaired` says that the file was not plain UTF-8.
+    `starts` and `ends` are byte offsets (end exclusive, without the line feed). `bad` marks lines that
+    could not be decoded or that hold control characters, `blank` those without any visible character.
     """
 
     body: bytes
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
+    owner: NDArray[np.int32]
+    number: NDArray[np.int32]
     bad: NDArray[np.bool_]
     blank: NDArray[np.bool_]
-    repaired: bool
 
 
 def _utf8_by_line(body: bytes) -> tuple[bytes, list[int]]:
@@ -42,16 +59,21 @@ def _utf8_by_line(body: bytes) -> tuple[bytes, list[int]]:
     return b"\n".join(kept), failing
 
 
-def _plain(body: bytes) -> tuple[bytes, bool, list[int]]:
+def _utf16(body: bytes) -> tuple[bytes, list[int]]:
+    """UTF-16 with its mark -> UTF-8; failing lines emptied."""
+    lines, failing = body.decode("utf-16", errors="replace").split("\n"), []
+    for index, line in enumerate(lines):
+        if "\ufffd" in line:
+            lines[index] = "?"
+            failing.append(index)
+    return "\n".join(lines).encode("utf-8"), failing
+
+
+def _decoded(body: bytes) -> tuple[bytes, bool, list[int]]:
     """Any encoding of the standard's senders -> UTF-8 (exact rules, 4): BOM, UTF-8, cp874, UTF-8 by line."""
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = body.decode("utf-16", errors="replace")
-        lines, failing = text.split("\n"), []
-        for index, line in enumerate(lines):
-            if "\ufffd" in line:
-                lines[index] = "?"
-                failing.append(index)
-        return "\n".join(lines).encode("utf-8"), True, failing
+        text, failing = _utf16(body)
+        return text, True, failing
     marked = body.startswith(b"\xef\xbb\xbf")
     if marked:
         body = body[3:]
@@ -71,31 +93,39 @@ def _plain(body: bytes) -> tuple[bytes, bool, list[int]]:
     return kept, marked, failing
 
 
-def _spans(body: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Start and end offset of every line; a line feed at the very end opens no further line."""
-    feeds = np.flatnonzero(np.frombuffer(body, np.uint8) == 10)
-    starts = np.concatenate([[0], feeds + 1])
-    ends = np.concatenate([feeds, [len(body)]])
-    if starts[-1] == len(body):
-        starts, ends = starts[:-1], ends[:-1]
-    return starts.astype(np.int64), ends.astype(np.int64)
-
-
-def decode(body: bytes) -> Lines:
-    """A member's bytes -> its lines. Never fails: what cannot be read is marked bad, line by line.
+def plain(body: bytes) -> Plain:
+    """A member's bytes -> its text. Never fails: what cannot be read is named, line by line.
 
     Carriage returns at line ends go; a file that has only carriage returns is read by them.
     """
-    text, repaired, failing = _plain(body)
+    text, repaired, failing = _decoded(body)
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n") if b"\n" in text else text.replace(b"\r", b"\n")
         text = text[:-1] if text.endswith(b"\r") else text
-    starts, ends = _spans(text)
+    return Plain(text, repaired, tuple(failing))
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether a line has no visible character; one with control characters is bad, not blank."""
+    return not line or (len(line) < SHORT and not line.strip(b" \t"))
+
+
+def lines(texts: Sequence[bytes]) -> Lines:
+    """Texts -> their lines, all at once; a line feed at the very end of a text opens no further line."""
+    texts = [text[:-1] if text.endswith(b"\n") else text for text in texts]
+    body = b"\n".join(texts)
+    firsts = np.cumsum([0, *(len(text) + 1 for text in texts[:-1])], dtype=np.int64)
+    feeds = np.flatnonzero(np.frombuffer(body, np.uint8) == 10)
+    starts, ends = np.concatenate([[0], feeds + 1]), np.concatenate([feeds, [len(body)]])
+    first_line = np.searchsorted(starts, firsts)
+    counts = np.diff(first_line, append=len(starts))
+    owner = np.repeat(np.arange(len(texts), dtype=np.int32), counts)
+    number = (np.arange(len(starts)) - np.repeat(first_line, counts)).astype(np.int32)
     bad = np.zeros(len(starts), np.bool_)
-    bad[failing] = True
-    for hit in _CONTROL.finditer(text):
-        bad[np.searchsorted(starts, hit.start(), side="right") - 1] = True
+    if body.translate(None, _ORDINARY):
+        hits = [hit.start() for hit in _CONTROL.finditer(body)]
+        bad[np.searchsorted(starts, hits, side="right") - 1] = True
     blank = ends == starts
-    for index in np.flatnonzero((ends - starts < 12) & ~blank):
-        blank[index] = _BLANK.search(text, starts[index], ends[index]) is None
-    return Lines(text, starts, ends, bad, blank & ~bad, repaired)
+    for index in np.flatnonzero((ends - starts < SHORT) & ~blank & ~bad):
+        blank[index] = is_blank(body[starts[index] : ends[index]])
+    return Lines(body, starts.astype(np.int64), ends.astype(np.int64), owner, number, bad, blank)

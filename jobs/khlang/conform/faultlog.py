@@ -23,10 +23,14 @@ class FaultLog:
         index = np.flatnonzero(marks)
         if not len(index):
             return False
-        self.rows.append(index)
+        self.note(index, column, code)
+        return True
+
+    def note(self, rows: NDArray[np.int64], column: str | None, code: str) -> None:
+        """Note rows by their indexes."""
+        self.rows.append(rows)
         self.columns.append(column)
         self.codes.append(code)
-        return True
 
     def frame(self) -> pl.DataFrame:
         """One row per fault: row (index), column, code; ordered by row, then as found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,26 +10,38 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.decode import Lines, decode
+from khlang.conform.decode import Plain, is_blank, lines, plain
 from khlang.conform.member import Member
 from khlang.errors import KhlangError
 from khlang.model.contract import Contract, Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """A member that can be read: which column stands in which field, and where its rows are.
+class Heading:
+    """What the first visible line of a member says: the column in each field, the layout, the file's codes.
 
-    `fields` holds a wire name per field, None for a column that the contract does not know;
-    `first` is the index of the first line with a row.
+    `fields` holds a wire name per field, None for a column that the contract does not know; `layout` is
+    None when the header cannot be used; `is_row` says that the line is a row already.
     """
 
+    fields: tuple[str | None, ...]
+    layout: Layout | None
+    codes: tuple[str, ...]
+    is_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A member that can be read: its text, where its rows begin (byte and line), which column is where."""
+
     member: Member
-    lines: Lines
+    text: bytes
+    begin: int
+    first: int
     fields: tuple[str | None, ...]
     layout: Layout
-    first: int
     codes: tuple[str, ...]
+    failing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +56,9 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Rows of several members with one header: all fields as text, nulls for empty ones.
+    """Rows of several members: all known fields as text, nulls for empty ones and for columns not sent.
 
-    `frame` has a column per known field; `sheet` and `line` say where each row stands;
+    `frame` has a column per field that any member has; `sheet` and `line` say where each row stands;
     `broken` lists (sheet, line, code) of rows that could not be split or decoded.
     """
 
@@ -56,12 +69,12 @@ class Parsed:
     broken: tuple[tuple[int, int, str], ...]
 
 
-def _named(line: bytes, contract: Contract) -> list[str | None]:
+def _named(line: bytes, contract: Contract) -> tuple[str | None, ...]:
     """Header line -> wire names; unknown ones are None. Case and outer blanks do not count."""
     known = {column.name for column in contract.columns}
     names = [text.strip().strip('"').upper() for text in line.decode("utf-8", errors="replace").split("|")]
     names = [contract.aliases.get(name, name) for name in names]
-    return [name if name in known else None for name in names]
+    return tuple(name if name in known else None for name in names)
 
 
 def _is_header(fields: Sequence[str | None]) -> bool:
@@ -70,79 +83,128 @@ def _is_header(fields: Sequence[str | None]) -> bool:
     return named >= 2 or 2 * named >= len(fields)
 
 
-def _header_faults(fields: Sequence[str | None], contract: Contract) -> tuple[Layout, bool, bool]:
-    """(layout, header unusable, has unknown columns): a key column missing, or a column twice."""
-    names = [field for field in fields if field is not None]
-    layout = contract.layout_of(frozenset(names))
-    keys = {key for key in contract.key if key in layout.columns}
-    unusable = len(set(names)) < len(names) or not keys <= set(names)
-    return layout, unusable, None in fields
-
-
 def _by_position(count: int, contract: Contract) -> Layout | None:
     """The newest layout with that many columns, for files without a header."""
     return next((lay for lay in reversed(contract.layouts) if len(lay.columns) == count), None)
 
 
-def read_sheet(member: Member, contract: Contract) -> Sheet | Unread:
-    """A member's bytes -> a Sheet, or the reason why it gives no rows (file.empty, file.header)."""
-    if not member.body.strip():
-        return Unread(member, ("file.empty",), 0, 0)
-    lines = decode(member.body)
-    encoding = ("file.encoding",) if lines.repaired else ()
-    visible = np.flatnonzero(~lines.blank)
-    if not len(visible):
-        return Unread(member, ("file.empty",), 0, 0)
-    head = int(visible[0])
-    fields = _named(lines.body[lines.starts[head] : lines.ends[head]], contract)
+def _heading(line: bytes, contract: Contract) -> Heading:
+    """The first visible line of a member, judged."""
+    fields = _named(line, contract)
     if not _is_header(fields):
         layout = _by_position(len(fields), contract)
         if layout is None:
-            return Unread(member, ("file.header", *encoding), len(visible), len(visible))
-        return Sheet(member, lines, layout.columns, layout, head, ("file.headerless", *encoding))
-    layout, unusable, unknown = _header_faults(fields, contract)
-    if unusable:
-        return Unread(member, ("file.header", *encoding), len(visible) - 1, len(visible) - 1)
-    codes = (*(("file.column_unknown",) if unknown else ()), *encoding)
-    if len(visible) == 1:
+            return Heading(fields, None, ("file.header",), is_row=True)
+        return Heading(layout.columns, layout, ("file.headerless",), is_row=True)
+    names = [field for field in fields if field is not None]
+    layout = contract.layout_of(frozenset(names))
+    keys = {key for key in contract.key if key in layout.columns}
+    if len(set(names)) < len(names) or not keys <= set(names):
+        return Heading(fields, None, ("file.header",))
+    return Heading(fields, layout, ("file.column_unknown",) if None in fields else ())
+
+
+def _first_visible(text: bytes, failing: Sequence[int]) -> tuple[int, int, int] | None:
+    """(line number from 0, start, end) of the first visible line; None when there is none."""
+    start, number = 0, 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        if number in failing or not is_blank(text[start:end]):
+            return number, start, end
+        start, number = end + 1, number + 1
+    return None
+
+
+def _visible_after(text: bytes, start: int) -> int:
+    """Visible lines from a byte on."""
+    return int((~lines([text[start:]]).blank).sum()) if start < len(text) else 0
+
+
+def read_sheet(
+    member: Member, contract: Contract, known: dict[bytes, Heading] | None = None
+) -> Sheet | Unread:
+    """A member's bytes -> a Sheet, or the reason why it gives no rows (file.empty, file.header).
+
+    `known` keeps headings between members of one contract: most facilities write the same one.
+    """
+    found = plain(member.body) if member.body.strip() else Plain(b"", False, ())
+    head = _first_visible(found.text, found.failing)
+    if head is None:
+        return Unread(member, ("file.empty",), 0, 0)
+    number, start, end = head
+    line = found.text[start:end]
+    heading = None if known is None else known.get(line)
+    if heading is None:
+        heading = _heading(line, contract)
+        if known is not None and not heading.is_row:  # a row is a patient's: it is not kept
+            known[line] = heading
+    codes = (*heading.codes, *(("file.encoding",) if found.repaired else ()))
+    begin, first = (start, number) if heading.is_row else (end + 1, number + 1)
+    if heading.layout is None:
+        count = _visible_after(found.text, begin)
+        return Unread(member, codes, count, count)
+    if not found.text[begin : begin + 4096].strip() and not _visible_after(found.text, begin):
         return Unread(member, codes, 0, 0)
-    return Sheet(member, lines, tuple(fields), layout, head + 1, codes)
+    return Sheet(member, found.text, begin, first, heading.fields, heading.layout, codes, found.failing)
 
 
-def _rows_of(sheet: Sheet) -> tuple[list[bytes], NDArray[np.int32], list[tuple[int, str]]]:
-    """Runs of well-formed lines as bytes, their line numbers from 1, and (line, code) of the others."""
-    lines = sheet.lines
-    pipes = np.flatnonzero(np.frombuffer(lines.body, np.uint8) == 124)
-    counts = np.searchsorted(pipes, lines.ends) - np.searchsorted(pipes, lines.starts)
-    inside = np.arange(len(lines.starts)) >= sheet.first
-    width = counts != len(sheet.fields) - 1
-    good = inside & ~lines.blank & ~lines.bad & ~width
-    broken = [(int(i) + 1, "row.encoding") for i in np.flatnonzero(inside & lines.bad)]
-    broken += [(int(i) + 1, "row.width") for i in np.flatnonzero(inside & ~lines.blank & ~lines.bad & width)]
-    index = np.flatnonzero(good)
-    if not len(index):
-        return [], np.empty(0, np.int32), broken
-    cuts = np.flatnonzero(np.diff(index) > 1)
-    firsts, lasts = index[np.concatenate([[0], cuts + 1])], index[np.concatenate([cuts, [len(index) - 1]])]
-    runs = [lines.body[lines.starts[a] : lines.ends[b]] for a, b in zip(firsts, lasts, strict=True)]
-    return runs, (index + 1).astype(np.int32), broken
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Well-formed lines of one group: joined bytes, sheet and line number of each; and the broken ones."""
+
+    body: bytes
+    sheet: NDArray[np.int32]
+    line: NDArray[np.int32]
+    broken: list[tuple[int, int, str]]
+
+
+def _rows(sheets: Sequence[Sheet], numbers: Sequence[int]) -> _Rows:
+    """Sheets with equal fields (and their numbers in the call) -> rows that can be split."""
+    found = lines([sheet.text[sheet.begin :] for sheet in sheets])
+    firsts = np.array([sheet.first for sheet in sheets], np.int32)
+    place, owner = np.array(numbers, np.int32)[found.owner], found.owner
+    line = found.number + firsts[owner] + 1
+    bad = found.bad
+    for index, sheet in enumerate(sheets):
+        if sheet.failing:
+            lost = np.array(sheet.failing) - sheet.first
+            bad[np.searchsorted(owner, index) + lost[lost >= 0]] = True
+    blank = found.blank & ~bad
+    pipes = np.flatnonzero(np.frombuffer(found.body, np.uint8) == 124)
+    counts = np.searchsorted(pipes, found.ends) - np.searchsorted(pipes, found.starts)
+    odd = (counts != len(sheets[0].fields) - 1) & ~blank & ~bad
+    broken = [(int(place[i]), int(line[i]), "row.encoding") for i in np.flatnonzero(bad)]
+    broken += [(int(place[i]), int(line[i]), "row.width") for i in np.flatnonzero(odd)]
+    good = np.flatnonzero(~(bad | blank | odd))
+    return _Rows(_runs(found.body, found.starts, found.ends, good), place[good], line[good], broken)
+
+
+def _runs(body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], good: NDArray[np.int64]) -> bytes:
+    """The chosen lines as one text, cut out in runs."""
+    if len(good) == len(starts):
+        return body
+    if not len(good):
+        return b""
+    cuts = np.flatnonzero(np.diff(good) > 1)
+    firsts, lasts = good[np.concatenate([[0], cuts + 1])], good[np.concatenate([cuts, [len(good) - 1]])]
+    return b"\n".join(body[starts[a] : ends[b]] for a, b in zip(firsts, lasts, strict=True))
 
 
 def parse(sheets: Sequence[Sheet]) -> Parsed:
-    """Sheets with equal fields -> one frame of text columns; raises KhlangError if a row went missing."""
-    runs: list[bytes] = []
-    places: list[NDArray[np.int32]] = []
-    owners: list[NDArray[np.int32]] = []
-    broken: list[tuple[int, int, str]] = []
+    """Sheets of one file -> one frame of text columns; raises KhlangError if a row went missing."""
+    groups: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
     for number, sheet in enumerate(sheets):
-        found, line, bad = _rows_of(sheet)
-        runs += found
-        places.append(line)
-        owners.append(np.full(len(line), number, np.int32))
-        broken += [(number, *place) for place in bad]
-    line, owner = np.concatenate(places), np.concatenate(owners)
-    frame = _read(b"\n".join(runs), sheets[0].fields, len(line))
-    return Parsed(tuple(sheets), frame, owner, line, tuple(broken))
+        groups[sheet.fields].append(number)
+    rows = [_rows([sheets[n] for n in numbers], numbers) for numbers in groups.values()]
+    frames = [_read(found.body, fields, len(found.line)) for found, fields in zip(rows, groups, strict=True)]
+    return Parsed(
+        tuple(sheets),
+        frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal"),
+        np.concatenate([found.sheet for found in rows]),
+        np.concatenate([found.line for found in rows]),
+        tuple(place for found in rows for place in found.broken),
+    )
 
 
 def _read(body: bytes, fields: Sequence[str | None], rows: int) -> pl.DataFrame:

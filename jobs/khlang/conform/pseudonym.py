@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import secrets
 from collections.abc import Mapping
 from typing import NoReturn, Self
@@ -21,6 +21,10 @@ LETTERS: Mapping[str, str] = {
 }  # fmt: skip
 """Domain -> the pseudonym's first letter. Domains that share a letter still have keys of their own."""
 
+MOST_KNOWN = 1 << 20
+"""Pseudonyms of one domain that are remembered: beyond, they are forgotten and worked out again."""
+
+_BLOCK = 64  # bytes of a block of SHA-256
 _TAG_BYTES = 16  # 128 bits: no collision to fear among 10^9 values
 _TAG_CHARS = 22  # base64 of 16 bytes without its padding
 
@@ -31,13 +35,19 @@ def domain_key(master: bytes, audience: str, version: int, domain: str) -> bytes
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(master)
 
 
+def _pads(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """The states of SHA-256 after the key's inner and outer pad (RFC 2104), ready to be copied."""
+    whole = (key if len(key) <= _BLOCK else hashlib.sha256(key).digest()).ljust(_BLOCK, b"\0")
+    return hashlib.sha256(bytes(b ^ 0x36 for b in whole)), hashlib.sha256(bytes(b ^ 0x5C for b in whole))
+
+
 class Pseudonymiser:
     """One audience's keys of one version, ready to use; never shown, never pickled.
 
     Build it inside the process that uses it: a key that could be pickled could travel in a Spark closure.
     """
 
-    __slots__ = ("_pads", "version")
+    __slots__ = ("_known", "_pads", "version")
 
     def __init__(self, keys: Mapping[str, bytes], version: int) -> None:
         """Domain -> 256-bit key, and the version that every pseudonym will name."""
@@ -48,8 +58,9 @@ class Pseudonymiser:
         if short:
             raise PrivacyError("key.short", f"keys shorter than 256 bits: {', '.join(short)}")
         self.version = version
-        # Hashing the key's pads once and copying the state halves the cost of every value.
-        self._pads = {domain: hmac.new(keys[domain], digestmod="sha256") for domain in LETTERS}
+        # Hashing the key's pads once and copying their states halves the cost of every value.
+        self._pads = {domain: _pads(keys[domain]) for domain in LETTERS}
+        self._known: dict[str, dict[str, str | None]] = {domain: {} for domain in LETTERS}
 
     @classmethod
     def derived(cls, master: bytes, audience: str, version: int) -> Self:
@@ -68,25 +79,35 @@ class Pseudonymiser:
 
         The caller puts `HOSPCODE:` before ids that a facility gave itself.
         """
-        pad = self._pads.get(domain)
-        if pad is None:
+        if domain not in self._pads:
             raise PrivacyError("key.domain", f"no key domain {domain}: the column's pseudonym is not defined")
         # Arrow's dictionary gives the distinct values and every row's place among them in one pass.
         coded = values.cast(pl.String).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
-        texts = self._texts(pad, domain, coded.dictionary.to_pylist())
+        texts = pl.Series(self._texts(domain, coded.dictionary.to_pylist()), dtype=pl.String)
         return texts.gather(pl.Series(coded.indices, dtype=pl.UInt32)).alias(values.name)
 
-    def _texts(self, pad: hmac.HMAC, domain: str, distinct: list[str]) -> pl.Series:
-        """Distinct values -> pseudonyms, in order; "" -> null."""
-        copy = pad.copy
+    def _texts(self, domain: str, distinct: list[str]) -> list[str | None]:
+        """Distinct values -> pseudonyms, in order; "" -> null. The same patient stands in many files: kept."""
+        known = self._known[domain]
+        if len(known) > MOST_KNOWN:
+            known.clear()
+        fresh = [value for value in distinct if value not in known]
+        if fresh:
+            known.update(zip(fresh, self._hashed(domain, fresh), strict=True))
+        return [known[value] for value in distinct]
+
+    def _hashed(self, domain: str, values: list[str]) -> list[str | None]:
+        """HMAC-SHA-256 of each value as `<letter><version>.<base64url of 128 bits>`."""
+        inner, outer = (pad.copy for pad in self._pads[domain])
         tags: list[bytes | None] = []
-        for value in distinct:
-            state = copy()
+        for value in values:
+            state, tag = inner(), outer()
             state.update(value.encode())
-            tags.append(state.digest()[:_TAG_BYTES] if value else None)
+            tag.update(state.digest())
+            tags.append(tag.digest()[:_TAG_BYTES] if value else None)
         text = pl.Series(tags, dtype=pl.Binary).bin.encode("base64").str.head(_TAG_CHARS)
         safe = text.str.replace_all("+", "-", literal=True).str.replace_all("/", "_", literal=True)
-        return f"{LETTERS[domain]}{self.version}." + safe
+        return (f"{LETTERS[domain]}{self.version}." + safe).to_list()
 
     def __repr__(self) -> str:
         """The version only."""

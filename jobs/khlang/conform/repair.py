@@ -1,4 +1,4 @@
-"""Text values -> text values put right by a named rule: blanks, Thai digits, dots, zeros, Buddhist years."""
+"""Text values -> text values put right by a named rule: Thai digits, dots, zeros, Buddhist years."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from khlang.model.contract import Column
 
 THAI_DIGITS = "๐๑๒๓๔๕๖๗๘๙"
 _TEXT_ONLY = frozenset({"free_text", "name", "address", "contact"})
-
-
-def trimmed(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
-    """Blanks around the value go (text.trimmed); an all-blank value is an empty one, without a fault."""
-    bare = text.str.strip_chars()
-    log.add((bare != text) & (bare != ""), column.name, "text.trimmed")
-    return bare.set(bare == "", None) if (bare == "").any() else bare
 
 
 def western_digits(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:

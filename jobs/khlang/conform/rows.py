@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from khlang.conform.faultlog import FaultLog
 from khlang.conform.member import MemberResult
@@ -30,23 +31,26 @@ def _refusing() -> list[str]:
     return [KEY_VOID, *(fault.code for fault in catalogue().values() if fault.effect == "refuse")]
 
 
-def _faults_by_row(log: FaultLog, rows: int) -> tuple[pl.Series, np.ndarray]:
-    """(list of faults per row or null, whether the row is refused)."""
-    found = log.frame()
-    refused = np.zeros(rows, np.bool_)
-    refused[found.filter(pl.col("code").is_in(_refusing()))["row"].to_numpy()] = True
-    lists = (
-        found.filter(pl.col("code") != KEY_VOID)
-        .group_by("row", maintain_order=True)
-        .agg(pl.struct("column", "code").alias("_faults"))
-    )
-    spread = pl.DataFrame({"row": pl.int_range(rows, eager=True)}).join(
-        lists, on="row", how="left", maintain_order="left"
-    )
-    return spread["_faults"].cast(pl.List(FAULT)), refused
+def _refused(log: FaultLog, rows: int) -> NDArray[np.bool_]:
+    """Whether each row is kept out of silver."""
+    marks, refusing = np.zeros(rows, np.bool_), _refusing()
+    for index, code in zip(log.rows, log.codes, strict=True):
+        if code in refusing:
+            marks[index] = True
+    return marks
 
 
-def _places(sheets: Sequence[Sheet], owner: np.ndarray, line: np.ndarray) -> list[pl.Series]:
+def _faults_by_row(log: FaultLog, rows: int) -> pl.Series:
+    """The list of faults of each row, null for none."""
+    found = log.frame().filter(pl.col("code") != KEY_VOID)
+    lists = found.group_by("row", maintain_order=True).agg(pl.struct("column", "code").alias("_faults"))
+    place = np.full(rows, lists.height)
+    place[lists["row"].to_numpy()] = np.arange(lists.height)
+    nothing = pl.Series("_faults", [None], dtype=pl.List(FAULT))
+    return lists["_faults"].cast(pl.List(FAULT)).append(nothing).gather(place)
+
+
+def _places(sheets: Sequence[Sheet], owner: NDArray[np.int32], line: NDArray[np.int32]) -> list[pl.Series]:
     """Receipt, member, line, time in the name, arrival and pass of every row."""
     member = [sheet.member for sheet in sheets]
     return [
@@ -61,8 +65,6 @@ def _places(sheets: Sequence[Sheet], owner: np.ndarray, line: np.ndarray) -> lis
 
 def _broken_rows(parsed: Parsed, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     """Rows that could not be split or decoded: only their place and fault (exact rules, 6)."""
-    if not parsed.broken:
-        return pl.DataFrame(schema=schema)
     owner = np.array([sheet for sheet, _, _ in parsed.broken])
     line = np.array([line for _, line, _ in parsed.broken], np.int32)
     facility = pl.Series("hospcode", [sheet.member.hospcode for sheet in parsed.sheets]).gather(owner)
@@ -84,18 +86,26 @@ def assemble(
     Of accepted rows with one key in one member the last line wins; the others get row.repeated (a flag).
     """
     owner = parsed.sheet
-    later = pl.DataFrame([table["_key"], pl.Series("owner", owner), pl.Series("at", np.arange(table.height))])
-    _, refused = _faults_by_row(log, table.height)
-    kept = later.filter(pl.Series(~refused))
-    last = kept.group_by("owner", "_key").agg(pl.col("at").max())["at"].to_numpy()
-    repeated = ~refused
-    repeated[last] = False
+    refused = _refused(log, table.height)
+    repeated = _repeated(table["_key"], owner, refused)
     log.add(repeated, None, "row.repeated")
-    faults, _ = _faults_by_row(log, table.height)
+    faults = _faults_by_row(log, table.height)
     places = _places(parsed.sheets, owner, parsed.line)
     marks = [pl.Series("_accepted", ~refused), pl.Series("_repeated", repeated), faults.alias("_faults")]
     good = pl.DataFrame([*table.get_columns(), *places, *marks]).select(list(schema))
-    return pl.concat([good, _broken_rows(parsed, schema)])
+    return pl.concat([good, _broken_rows(parsed, schema)]) if parsed.broken else good
+
+
+def _repeated(key: pl.Series, owner: NDArray[np.int32], refused: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Accepted rows that a later line of the same member replaces."""
+    places = pl.DataFrame([key, pl.Series("owner", owner), pl.Series("at", np.arange(len(owner)))])
+    kept = places.filter(pl.Series(~refused))
+    if kept.select("owner", "_key").n_unique() == kept.height:
+        return np.zeros_like(refused)
+    last = kept.group_by("owner", "_key").agg(pl.col("at").max())["at"].to_numpy()
+    repeated = ~refused
+    repeated[last] = False
+    return repeated
 
 
 def account(rows: pl.DataFrame, sheets: Sequence[Sheet]) -> list[MemberResult]:
