@@ -71,6 +71,13 @@ class Lake:
         assert done.returncode in expect, said
         return done.stdout
 
+    def told(self, *arguments: str, expect: Sequence[int]) -> str:
+        """What `khlang ARGUMENTS` says of a failure, on the error stream."""
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode in expect, said
+        return said
+
     def json_lines(self, *arguments: str, expect: Sequence[int] = (0,)) -> list[dict[str, Any]]:
         """The JSON objects that `khlang ARGUMENTS --json` prints, one a line."""
         told = self.run(*arguments, "--json", expect=expect)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -18,8 +19,22 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    """Name, version and, in a checkout, the commit."""
+    if asked:
+        from khlang import __version__
+        from khlang.lake.evidence import git_sha
+
+        typer.echo(" ".join(["khlang", __version__, *([f"(git {git_sha()[:12]})"] if git_sha() else [])]))
+        raise typer.Exit
+
+
 @app.callback()
-def _khlang() -> None:
+def _khlang(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="name, version, commit")
+    ] = False,
+) -> None:
     """Each command prints what it did; `--json` is for machines; exit codes are in the README."""
 
 
@@ -69,10 +84,10 @@ def from_outside(raw: Exception) -> KhlangError | None:
 
 
 def tell(failure: KhlangError) -> None:
-    """Code, sentence, place and next step of a failure, on the error stream."""
+    """Code, sentence, place and next step of a failure, on the error stream; none leaves a person without a step."""
     lines = [f"{failure.code}: {failure.en}", failure.th]
     lines += [f"  at: {failure.place}" if failure.place else ""]
-    lines += [f"  next: {failure.next_step}" if failure.next_step else ""]
+    lines += [f"  next: {failure.next_step or failure.usual_step}"]
     print("\n".join(line for line in lines if line), file=sys.stderr)
 
 

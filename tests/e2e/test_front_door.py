@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from khlang.model.faults import catalogue
 from lakes import Lake
 
 pytestmark = pytest.mark.stack
@@ -80,6 +81,8 @@ def test_a_folder_of_zips_is_delivered_and_a_refused_one_shows_in_the_exit_code(
     _zip(tmp_path, "1101700203451.zip", MEMBERS)
     told = registered.run("deliver", str(tmp_path), expect=[5])
     assert "zip.name" in told and "checked" in told and "1101700203451" not in told
+    fault, squeezed = catalogue()["zip.name"], "".join(told.split())
+    assert all("".join(words.split()) in squeezed for words in (fault.en, fault.fix_en, fault.th, fault.fix_th))
 
 
 def test_a_delivery_is_withdrawn_once(registered: Lake, tmp_path: Path) -> None:
@@ -91,8 +94,11 @@ def test_a_delivery_is_withdrawn_once(registered: Lake, tmp_path: Path) -> None:
 
 
 def test_an_unknown_receipt_and_a_missing_file_are_named(registered: Lake, tmp_path: Path) -> None:
-    registered.run("receipt", "R9999999-XXXXX", expect=[1])
-    registered.run("deliver", str(tmp_path / "gone.zip"), expect=[1])
+    for asked in (("receipt", "nonsense"), ("withdraw", "nonsense", "--cause", "wrong month")):
+        told = registered.told(*asked, expect=[2])
+        assert "receipt.unknown" in told and "ไม่พบใบรับเลขที่ nonsense" in told and "next: check the number" in told
+    gone = tmp_path / "gone.zip"
+    assert str(gone) in registered.told("deliver", str(gone), expect=[2])
 
 
 def test_an_empty_inbox_is_nothing_new(registered: Lake) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,7 +21,7 @@ from khlang.landing import job
 from khlang.settings import Settings
 from lakes import Lake
 
-from ..unit.landing_lake import empty_lake
+from ..unit.landing_lake import dropped, empty_lake
 
 pytestmark = [pytest.mark.stack, pytest.mark.long]
 
@@ -53,9 +54,11 @@ job.run(Settings.model_validate_json(sys.argv[1]))
 
 
 @pytest.fixture(scope="module")
-def lake(stores: Lake) -> Settings:
+def lake(stores: Lake) -> Iterator[Settings]:
     """An empty lake."""
-    return empty_lake(stores.settings, f"k{secrets.token_hex(4)}")
+    settings = empty_lake(stores.settings, f"k{secrets.token_hex(4)}")
+    yield settings
+    dropped(settings)
 
 
 def _zip(number: int) -> bytes:

@@ -20,6 +20,18 @@ HOSTS = frozenset(
     }
 )  # fmt: skip
 """Hosts that may be named: the machine itself, name spaces of formats, licence texts."""
+NAMED_FAILURES = frozenset(
+    f"{kind}Error"
+    for kind in (
+        "Khlang", "Settings", "Catalog", "Privacy", "Delivery", "Balance", "Busy", "Stack", "Store", "Quality",
+    )
+)  # fmt: skip
+ASKED = (
+    "jobs/khlang/__main__", "jobs/khlang/commands/", "jobs/khlang/demo/", "jobs/khlang/stack/",
+    "jobs/khlang/lake/scan/", "jobs/khlang/lake/asked", "jobs/khlang/lake/reader", "jobs/khlang/lake/secrets", 
+    "jobs/khlang/lake/ledger/door", "jobs/khlang/model/facility",
+)  # fmt: skip
+"""Modules whose failures a person causes by what is typed, set or handed in, and can mend."""
 
 
 def _known(host: str) -> bool:
@@ -133,6 +145,25 @@ def no_machine(path: PurePosixPath, text: str) -> Complaints:
             yield f"line {number}: an index option"
 
 
+def next_step_told(path: PurePosixPath, text: str) -> Complaints:
+    """A failure that a person's words can cause is told in Thai too, and says what to do next."""
+    for node in ast.walk(ast.parse(text)):
+        if not (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in NAMED_FAILURES
+        ):
+            continue
+        # *words stands for two: English and Thai
+        given = [
+            part for one in node.args for part in ([one, one] if isinstance(one, ast.Starred) else [one])
+        ]
+        parts = dict(zip(("code", "en", "th", "place", "next_step"), given, strict=False))
+        parts |= {keyword.arg or "": keyword.value for keyword in node.keywords}
+        for part in ("th", "next_step"):
+            told = parts.get(part)
+            if told is None or (isinstance(told, ast.Constant) and not told.value):
+                yield f"line {node.lineno}: {part} is missing"
+
+
 def declared_length(path: PurePosixPath, text: str) -> Complaints:
     """A declared file has at most 120 lines; the fault catalogue has no cap."""
     if path.name != "faults.toml" and len(text.splitlines()) > DECLARED_LINES:
@@ -167,6 +198,13 @@ RULES = (
     Rule(frozen, ("jobs/",), ".py", "@dataclass(frozen=True)\nclass Visit: ...\n"),
     Rule(one_door, ("jobs/",), "job.py", "def run() -> None: ...\ndef walk() -> None: ...\n"),
     Rule(sentences, ("tests/",), ".py", "def test_it() -> None: ...\n"),
+    Rule(
+        next_step_told,
+        ASKED,
+        ".py",
+        'raise SettingsError("a.b", "wrong", "ผิด", "here")\n',
+        "jobs/khlang/commands/x.py",
+    ),
     Rule(nothing_left_out, ANY, "", "# TO" + "DO later\n", besides=("LICENSE",)),
     Rule(no_machine, ANY, "", "path = '/ho" + "me/someone/lake'\n", besides=("LICENSE",)),
     Rule(declared_length, ("jobs/khlang/catalog/",), ".toml", "\n" * 121, "jobs/khlang/catalog/marts/a.toml"),

@@ -40,6 +40,16 @@ def test_the_readme_holds_every_setting_command_and_exit_code() -> None:
     assert all(word in text_of("README.md") for word in ("`KHLANG_BASE_PORT`", "`khlang check ", "| 99 |"))
 
 
+def test_the_table_of_commands_puts_only_that_in_brackets_which_may_be_left_out() -> None:
+    said = text_of("README.md")
+    for shown in (
+        "withdraw NUMBER --cause TEXT`",
+        "scan [PATHS...] --canaries PATH [--",
+        "check ZIPS... [--json]",
+    ):
+        assert f"| `khlang {shown}" in said
+
+
 def _leads_somewhere(path: Path) -> bool:
     """A file, or a folder that holds one (an empty folder is not in a clone)."""
     return path.is_file() or (path.is_dir() and any(path.iterdir()))

@@ -31,6 +31,13 @@ def database(stack: Settings, mark: str, like: str = "template0") -> Settings:
     return stack.model_copy(update={"database_url": f"{ledger_url(stack).rpartition('/')[0]}/khlang_{mark}"})
 
 
+def dropped(settings: Settings) -> None:
+    """End a database of its own: a scan of the server would read those of every module before it."""
+    name = sql.Identifier(settings.database_url.rpartition("/")[2])
+    with administrator(settings) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
 def filled(settings: Settings) -> Settings:
     """The ledger's tables, and three facilities."""
     migrate(settings)
@@ -54,9 +61,11 @@ def empty_lake(stack: Settings, mark: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def lake(stores: Lake) -> Settings:
+def lake(stores: Lake) -> Iterator[Settings]:
     """An empty lake for the tests of one module."""
-    return empty_lake(stores.settings, f"t{secrets.token_hex(4)}")
+    settings = empty_lake(stores.settings, f"t{secrets.token_hex(4)}")
+    yield settings
+    dropped(settings)
 
 
 @pytest.fixture

@@ -16,24 +16,27 @@ from khlang.lake.ledger import Batch, Ledger
 from lakes import Lake
 
 from .deliveries import SENT, counted, loaded, settled
-from .landing_lake import database, filled
+from .landing_lake import database, dropped, filled
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def blank(stores: Lake) -> str:
+def blank(stores: Lake) -> Iterator[str]:
     """Name of a migrated database that nobody writes to."""
     mark = f"b{secrets.token_hex(4)}"
-    filled(database(stores.settings, mark))
-    return f"khlang_{mark}"
+    settings = filled(database(stores.settings, mark))
+    yield f"khlang_{mark}"
+    dropped(settings)
 
 
 @pytest.fixture
 def ledger(stores: Lake, blank: str) -> Iterator[Ledger]:
     """A ledger that nobody has written to."""
-    with Ledger.open(database(stores.settings, f"t{secrets.token_hex(4)}", blank)) as opened:
+    settings = database(stores.settings, f"t{secrets.token_hex(4)}", blank)
+    with Ledger.open(settings) as opened:
         yield opened
+    dropped(settings)
 
 
 def bronze(ledger: Ledger, *results: MemberResult) -> Batch:

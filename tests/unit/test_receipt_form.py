@@ -7,10 +7,12 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
-from khlang.commands.receipt_form import STATES, Heading, Lang, show
+from khlang.commands.receipt_form import DRY, STATES, WORDS, Heading, Lang, show
 from khlang.lake.ledger.models import STATES as STATES_OF_THE_LEDGER
+from khlang.model.contract import contracts
 from khlang.model.faults import catalogue
 from khlang.model.receipt import LineFault, MemberReceipt, Receipt
 
@@ -61,12 +63,54 @@ def test_machines_get_exactly_the_agreed_form_with_faults_in_order() -> None:
 
 def test_people_see_number_place_time_state_and_each_code_with_its_sentence() -> None:
     text = told(RECEIPT, "th", "en")
-    for part in ("R0000012-7KQ4D", "99001 รพ.ตัวอย่าง", "2026-11-02 03:05:00 ICT", STATES["current"]["th"]):
+    for part in (
+        "R0000012-7KQ4D",
+        "99001 รพ.ตัวอย่าง",
+        "2026-11-02 03:05:00 +07 (Asia/Bangkok)",
+        STATES["current"]["th"],
+    ):
         assert part in text
     for code in ("row.width", "cid.checksum", "digits.thai", "file.encoding", "file.unknown"):
         assert code in text
         assert catalogue()[code].th[:20] in text and catalogue()[code].en[:20] in text
-    assert "PERSON.txt CID: 11, 12, 13, 14, 15 (+3)" in text
+    assert "PERSON CID: 11, 12, 13, 14, 15 (+3)" in text
+
+
+FOLDER = "F43_99001_20261101083000_a_long_name_of_a_folder/of_the_program/"
+
+
+@pytest.mark.parametrize("langs", [("th", "en"), ("th",), ("en",)])
+def test_every_file_of_the_standard_is_named_whole_on_a_terminal_of_80_columns(
+    langs: tuple[Lang, ...],
+) -> None:
+    files = [*contracts(), "EXTRA"]
+    known = [MemberReceipt(f"{FOLDER}{file}.txt", file, (), 123456, 123456, 0) for file in contracts()]
+    strange = MemberReceipt(FOLDER.replace("/", "\\") + "EXTRA.pdf", None, ("file.unknown",))
+    console = Console(file=io.StringIO(), width=80)
+    show(
+        console,
+        Receipt("F43_99001_20261101083000.zip", "99001", "current", None, (*known, strange)),
+        HEADING,
+        langs,
+    )
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert all(cell_len(line) <= 80 for line in lines)
+    firsts = {line.split("│")[1].strip() for line in lines if line.startswith("│")}
+    assert {file if file != "EXTRA" else "EXTRA.pdf" for file in files} <= firsts
+    assert not any("folder" in line for line in lines)
+    assert sum("123,456" in line for line in lines) == len(known)
+
+
+def test_a_check_says_that_nothing_was_sent_and_shows_no_number_and_no_arrival() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    show(console, Receipt("F43_99001_20261101083000.zip", "99001", "checked", None), Heading(), ["th", "en"])
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "nothing was sent" in text and STATES["checked"]["en"] not in text
+    assert WORDS["receipt"]["en"] not in text and WORDS["arrived"]["en"] not in text
+
+
+def test_a_check_has_words_for_each_of_its_ends() -> None:
+    assert set(DRY) == {"checked", "rejected"}
 
 
 @pytest.mark.parametrize(("lang", "other"), [("th", "en"), ("en", "th")])

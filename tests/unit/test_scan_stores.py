@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,29 +13,31 @@ import pytest
 from deltalake import write_deltalake
 from psycopg import Connection
 
+from khlang import __main__ as khlang_main
 from khlang.lake.scan.buckets import scan_buckets
 from khlang.lake.scan.databases import scan_databases
 from khlang.lake.scan.members import Walk
 from khlang.lake.scan.report import Report
 from khlang.lake.stores import boto, storage_options
-from khlang.settings import Settings
+from khlang.settings import Settings, load
 from khlang.stack.roles import administrator
 from khlang.stack.seaweed import create_buckets
 from lakes import Lake
 
-from .landing_lake import database
+from .landing_lake import database, dropped
 from .planted import CID, NAME, PASSPORT, PHONE, VALUES, kinds, report
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def lake(stores: Lake) -> Settings:
+def lake(stores: Lake) -> Iterator[Settings]:
     """Buckets and a database of its own."""
     mark = f"t{secrets.token_hex(4)}"
     settings = database(stores.settings, mark).model_copy(update={"bucket_prefix": f"{mark}-"})
     create_buckets(settings, "lake")
-    return settings
+    yield settings
+    dropped(settings)
 
 
 @pytest.fixture
@@ -132,7 +135,20 @@ def test_a_server_of_ones_own_is_searched_with_the_rights_of_its_role(
     assert [where.rpartition("table ")[2] for where in told.unread] == ["public.kept_from_us"]
 
 
-def test_the_command_says_where_and_what_kind_and_ends_with_four(stores: Lake, tmp_path: Path) -> None:
+def _command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
+) -> tuple[int, str]:
+    """`khlang WORDS` in this process: its exit code and its output."""
+    monkeypatch.setattr(sys, "argv", ["khlang", *words])
+    with pytest.raises(SystemExit) as ended:
+        khlang_main.main()
+    load.cache_clear()
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
+def test_the_command_says_where_and_what_kind_and_ends_with_four(
+    stores: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     values, clean, dirty = tmp_path / "values.csv", tmp_path / "clean", tmp_path / "dirty"
     values.write_text(f"kind,value,scan\ncid,{CID},true\n", "utf-8")
     for folder, text in ((clean, "nothing"), (dirty, f"{CID}\n{CID}")):
@@ -140,8 +156,10 @@ def test_the_command_says_where_and_what_kind_and_ends_with_four(stores: Lake, t
         (folder / "a.log").write_text(text, "utf-8")
     command = ("scan", "--canaries", str(values))
     assert "0 found" in stores.run(*command, str(clean), "--buckets", "--databases")
-    told = stores.run(*command, str(dirty), expect=(4,))
-    assert "cid" in told and CID not in told
-    lines = stores.json_lines(*command, str(tmp_path), expect=(4,))
+    code, told = _command(monkeypatch, capsys, *command, str(dirty))
+    assert code == 4 and "cid" in told and CID not in told
+    code, told = _command(monkeypatch, capsys, *command, str(tmp_path), "--json")
+    lines = [json.loads(line) for line in told.splitlines()]
+    assert code == 4
     assert [(line["kind"], line["count"], line["values"]) for line in lines] == [("cid", 2, 1)]
-    stores.run(*command, str(tmp_path / "nowhere"), expect=(8,))
+    assert _command(monkeypatch, capsys, *command, str(tmp_path / "nowhere"))[0] == 8

@@ -23,7 +23,7 @@ from khlang.silver.plan import Scope as SilverScope
 from lakes import Lake
 
 from .deliveries import SENT, settled
-from .landing_lake import database, filled
+from .landing_lake import database, dropped, filled
 from .members import FACILITY, conformed, member
 
 HEADER = "HOSPCODE|PID|DATERECORD|DRUGALLERGY|DNAME|INFORMANT|INFORMHOSP|D_UPDATE"
@@ -154,8 +154,10 @@ def test_a_facility_with_later_passes_is_resolved_from_all_of_its_rows_in_that_t
 @pytest.fixture
 def ledger(stores: Lake) -> Iterator[Ledger]:
     """A ledger that nobody has written to."""
-    with Ledger.open(filled(database(stores.settings, f"w{secrets.token_hex(4)}"))) as opened:
+    settings = filled(database(stores.settings, f"w{secrets.token_hex(4)}"))
+    with Ledger.open(settings) as opened:
         yield opened
+    dropped(settings)
 
 
 WITHHELD = {("note.withheld", "DNAME"): 2, ("row.width", None): 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from khlang import __main__ as khlang_main
 from khlang.errors import BusyError, KhlangError, PrivacyError
 from khlang.settings import PROJECT
+from khlang.stack.status import Report, ServiceState, show
 
 HEAVY = (
     "pyspark",
@@ -61,6 +63,18 @@ def test_a_named_failure_ends_with_its_exit_code_and_no_traceback(
     assert ended.value.code == failure.exit_code
     told = capsys.readouterr().err
     assert told.splitlines() == ["some.code: it went wrong", "เกิดข้อผิดพลาด", "  at: a place", "  next: a step"]
+
+
+def test_times_of_the_status_stand_on_bangkoks_clock_with_their_zone_and_in_json_in_utc(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    moments = {"delivery": "2026-11-01T20:05:00+00:00", "release": None}
+    found = Report((ServiceState("database", 7, 20, True, ""),), "home", (), (), moments)
+    show(found, as_json=False)
+    told = capsys.readouterr().out
+    assert "2026-11-02 03:05:00 +07 (Asia/Bangkok)" in told and "20:05" not in told
+    show(found, as_json=True)
+    assert moments == json.loads(capsys.readouterr().out)["freshness"]
 
 
 def test_an_unknown_service_ends_with_the_exit_code_of_settings(tmp_path: Path) -> None:

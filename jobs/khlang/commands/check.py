@@ -20,15 +20,11 @@ def check(
     lang: Annotated[str, typer.Option(help="th, en or th,en")] = "th,en",
 ) -> None:
     """Dry run, offline: what the lake would say of these zips. Exit 5: one would be rejected."""
-    from datetime import UTC, datetime
-
-    from rich.console import Console
-
-    from khlang.commands.receipt_form import Heading, show
+    from khlang.commands.receipt_form import Heading, languages, screen, show
     from khlang.conform.dry import check as conform_zip
     from khlang.settings import load
 
-    rejected = False
+    rejected, langs = False, languages(lang)
     for path in zips:
         with path.open("rb") as source:
             receipt = conform_zip(source, path.name, load())
@@ -36,7 +32,6 @@ def check(
         if as_json:
             typer.echo(json.dumps(receipt.as_json(), ensure_ascii=False))
             continue
-        langs = [word for word in ("th", "en") if word in lang.split(",")]
-        show(Console(), receipt, Heading("-", "", datetime.now(UTC)), langs)  # type: ignore[arg-type]
+        show(screen(), receipt, Heading(), langs)
     if rejected:
         raise typer.Exit(5)

@@ -64,7 +64,7 @@ def _register(ledger: Ledger, post: Post, console: Console) -> None:
 
 def _run(settings: Settings, ledger: Ledger, post: Post, console: Console, limit: float) -> None:
     """Deliver, let Airflow work, show what came of it."""
-    from khlang.demo.report import balance, show_addresses, show_balance, show_stages
+    from khlang.demo.report import balance, show_addresses, show_balance, show_receipt, show_stages
     from khlang.demo.scheduler import Scheduler
     from khlang.demo.watch import DAGS, Watch
 
@@ -80,10 +80,12 @@ def _run(settings: Settings, ledger: Ledger, post: Post, console: Console, limit
     scheduler.trigger("ingest")
     tasks = watch.until_published(limit)
     console.rule("5 ผล / result", align="left")
-    rows = sum(file.delivered for file in ledger.balance([d.receipt for d in watch.deliveries()]))
+    arrived = watch.deliveries()
+    rows = sum(file.delivered for file in ledger.balance([delivery.receipt for delivery in arrived]))
     show_balance(console, balance(settings, ledger))
     show_stages(console, tasks, rows)
     show_addresses(console, settings)
+    show_receipt(console, ledger, arrived)
 
 
 def inbox_key(path: Path) -> str:

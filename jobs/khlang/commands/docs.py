@@ -26,7 +26,8 @@ def docs(
     ]
     if check and old:
         names = ", ".join(str(path.relative_to(PROJECT)) for path in old)
-        raise CatalogError("docs.old", "pages differ from the catalogue", place=names, next_step="make docs")
+        words = ("pages differ from the catalogue", "หน้าเอกสารไม่ตรงกับแค็ตตาล็อก")
+        raise CatalogError("docs.old", *words, names, "make docs")
     for path in old:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made(PROJECT)[path], encoding="utf-8")
@@ -69,14 +70,20 @@ def _leaves(command: Any, words: str) -> Iterator[tuple[str, str]]:
     for name, below in sorted(getattr(command, "commands", {}).items()):
         yield from _leaves(below, f"{words} {name}")
     if not getattr(command, "commands", None):
-        given = [
-            p.name.upper() + ("..." if p.nargs == -1 else "")
-            for p in command.params
-            if p.param_type_name == "argument"
-        ]
-        options = [p.opts[0] for p in command.params if p.param_type_name == "option" and p.name != "help"]
-        shown = " ".join([words, *given, *(f"[{option}]" for option in options)])
+        asked = sorted(command.params, key=lambda p: (p.param_type_name != "argument", not p.required))
+        shown = " ".join([words, *(_shown(p) for p in asked if p.name != "help")])
         yield shown, " ".join((command.help or "").split())
+
+
+def _shown(parameter: Any) -> str:
+    """`ZIPS...`, `--cause TEXT`; what may be left out stands in brackets."""
+    if parameter.param_type_name == "argument":
+        name = parameter.name.upper() + ("..." if parameter.nargs == -1 else "")
+    else:
+        valued = parameter.required and not parameter.is_flag
+        kind = {"str": "text"}.get(parameter.type.name, parameter.type.name).upper()
+        name = f"{parameter.opts[0]} {kind}" if valued else parameter.opts[0]
+    return name if parameter.required else f"[{name}]"
 
 
 def _commands() -> str:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from khlang import settings as environment
-from khlang.errors import NOTHING_NEW, KhlangError
+from khlang.errors import NOTHING_NEW, SettingsError
+from khlang.model.bangkok import in_bangkok
 from khlang.settings import Settings
 
 JOBS = {
@@ -70,7 +72,7 @@ def show(outcome: Outcome, console: Console) -> None:
         name: value for name, value in outcome.done.items() if isinstance(value, Mapping | list | tuple)
     }
     for name, value in outcome.done.items():
-        top.add_row(name, f"{len(value)} below" if name in nested else str(value))
+        top.add_row(name, f"{len(value)} below" if name in nested else told(value))
     console.print(top)
     for name, value in nested.items():
         if value:
@@ -84,8 +86,13 @@ def nested_table(name: str, value: Any) -> Table:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = Table(*columns, title=name)
     for row in rows:
-        table.add_row(*[str(row.get(column, "")) for column in columns])
+        table.add_row(*[told(row.get(column, "")) for column in columns])
     return table
+
+
+def told(value: Any) -> str:
+    """A value as people read it: a moment on Bangkok's clock."""
+    return in_bangkok(value) if isinstance(value, datetime) and value.tzinfo else str(value)
 
 
 def flat(value: Any) -> dict[str, Any]:
@@ -101,12 +108,9 @@ def run(
 ) -> None:
     """Run one job: landing, bronze, silver, gold, publish or maintain. Exit 99: nothing new; 75: busy."""
     if job not in JOBS:
-        raise typer.BadParameter(f"no such job; known are {', '.join(JOBS)}")
-    try:
-        outcome = run_job(job, environment.load())
-    except KhlangError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(error.exit_code) from None
+        words = ("there is no such job", "ไม่มีงานชื่อนี้")
+        raise SettingsError("job.unknown", *words, job, f"one of {', '.join(JOBS)}")
+    outcome = run_job(job, environment.load())
     if as_json:
         typer.echo(json.dumps({"job": job, "done": outcome.done, "seconds": outcome.seconds}, default=str))
     else:

@@ -27,6 +27,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a
     from rich.table import Table
 
     from khlang.lake.keys import KeyStore
+    from khlang.model.bangkok import in_bangkok
     from khlang.settings import load
 
     now = datetime.now(UTC)
@@ -35,7 +36,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a
             "purpose": key.purpose,
             "version": key.version,
             "id": key.id,
-            "created": key.created.isoformat(timespec="seconds"),
+            "created": key.created.isoformat(timespec="seconds") if as_json else in_bangkok(key.created),
             "days": (now - key.created).days,
         }
         for key in KeyStore.open(load()).listed()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from khlang.errors import SettingsError
+
 if TYPE_CHECKING:
     from khlang.lake.ledger import DeliveredMember, Delivery
     from khlang.model.receipt import MemberReceipt
@@ -38,7 +40,7 @@ def deliver(
     from khlang.landing.deliver import deliver_all
     from khlang.settings import load
 
-    paths = [found for path in zips for found in (sorted(path.rglob("*.zip")) if path.is_dir() else [path])]
+    paths = _found(zips)
     with _progress(len(paths), quiet=as_json) as advance:
         taken = deliver_all(load(), paths, advance)
     if as_json:
@@ -56,13 +58,11 @@ def receipt(
     as_json: Json = False,
 ) -> None:
     """What happened to a delivery: state, files, lines, and every fault with its line and column."""
-    from khlang.commands.receipt_form import Heading, screen, show
+    from khlang.commands.receipt_form import Heading, languages, screen, show
     from khlang.lake.ledger import Ledger
     from khlang.settings import load
 
-    langs: Any = [one.strip() for one in lang.split(",") if one.strip()]
-    if not langs or set(langs) - {"th", "en"}:
-        raise typer.BadParameter("th, en or th,en", param_hint="--lang")
+    langs = languages(lang)
     settings = load()
     with Ledger.open(settings) as ledger:
         delivery = ledger.delivery(number)
@@ -127,6 +127,21 @@ def list_facilities(as_json: Json = False) -> None:
     screen().print(table)
 
 
+def _found(given: list[Path]) -> list[Path]:
+    """The zips that are meant: files, and those in folders. What is not there is named before any is taken."""
+    missing = [str(path) for path in given if not path.exists()]
+    if missing:
+        words = ("there is no such file or folder", "ไม่พบไฟล์หรือโฟลเดอร์นี้")
+        step = "check the path; nothing was delivered"
+        raise SettingsError("zip.missing", *words, ", ".join(missing), step)
+    paths = [found for path in given for found in (sorted(path.rglob("*.zip")) if path.is_dir() else [path])]
+    if not paths:
+        words = ("there is no zip in the folder", "ไม่มีไฟล์ zip ในโฟลเดอร์")
+        step = "name the folder that holds F43_<hospcode>_<time>.zip"
+        raise SettingsError("zip.missing", *words, ", ".join(map(str, given)), step)
+    return paths
+
+
 def receipt_of(settings: Settings, delivery: Delivery, members: tuple[DeliveredMember, ...]) -> Any:
     """The ledger's counts and bronze's row faults as one receipt."""
     from khlang.bronze.read import faults_of
@@ -162,15 +177,20 @@ def _as_json(delivery: Delivery) -> dict[str, str | None]:
 def _show_receipts(taken: list[Delivery]) -> None:
     """The table of receipt numbers."""
     from rich.table import Column, Table
+    from rich.text import Text
 
-    from khlang.commands.receipt_form import screen
+    from khlang.commands.receipt_form import LANGS, screen, sentence
+    from khlang.model.faults import catalogue
 
-    heads = ("เลขที่ / receipt", "zip", "สถานะ / state", "รหัส / code")
+    heads = ("เลขที่\nreceipt", "zip", "สถานะ\nstate", "รหัส\ncode")
     table = Table(*(Column(head, no_wrap=True) for head in heads))
     for delivery in taken:
         told = f"= {delivery.duplicate_of}" if delivery.duplicate_of else delivery.code or ""
         table.add_row(delivery.receipt, delivery.name, delivery.state, told)
-    screen().print(table)
+    console = screen()
+    console.print(table)
+    for code in dict.fromkeys(delivery.code for delivery in taken if delivery.code):
+        console.print(Text(f"{code}\n{sentence(catalogue()[code], LANGS)}"))
 
 
 @contextmanager

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from pathlib import PureWindowsPath
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from khlang.errors import SettingsError
+from khlang.model.bangkok import in_bangkok
 from khlang.model.faults import Fault, catalogue
 from khlang.model.receipt import MemberReceipt, Receipt
 
 Lang = Literal["th", "en"]
-BANGKOK = timezone(timedelta(hours=7), "ICT")
+LANGS: tuple[Lang, ...] = ("th", "en")
 LINES_SHOWN = 5
 
 STATES: dict[str, dict[Lang, str]] = {
@@ -29,6 +32,12 @@ STATES: dict[str, dict[Lang, str]] = {
     "withdrawn": {"en": "Withdrawn", "th": "ยกเลิกการส่ง"},
 }
 """State of a delivery -> its words."""
+
+DRY: dict[str, dict[Lang, str]] = {
+    "checked": {"en": "Would be accepted; nothing was sent", "th": "ผ่านการตรวจ (ยังไม่ได้ส่ง)"},
+    "rejected": {"en": "Would be rejected; nothing was sent", "th": "จะไม่รับ (ยังไม่ได้ส่ง)"},
+}
+"""What a check says that delivers nothing."""
 
 WORDS: dict[str, dict[Lang, str]] = {
     "receipt": {"en": "Receipt", "th": "ใบรับเลขที่"},
@@ -49,11 +58,14 @@ WORDS: dict[str, dict[Lang, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above a receipt: its number, the facility's name, the time of arrival."""
+    """What stands above a receipt: its number, the facility's name, the time of arrival.
 
-    number: str
-    facility_name: str
-    arrived_at: datetime
+    A check (no number, no arrival) delivers nothing, and says so.
+    """
+
+    number: str = ""
+    facility_name: str = ""
+    arrived_at: datetime | None = None
 
 
 def screen() -> Console:
@@ -62,9 +74,18 @@ def screen() -> Console:
     return console if console.is_terminal else Console(width=max(console.width, 120))
 
 
-def say(words: dict[Lang, str], langs: Sequence[Lang]) -> str:
+def languages(asked: str) -> list[Lang]:
+    """`th`, `en` or `th,en` -> the languages, Thai first; anything else is refused."""
+    words = {word.strip() for word in asked.split(",")}
+    if not words <= set(LANGS):
+        told = ("no such language", "ไม่มีภาษานี้")
+        raise SettingsError("lang.unknown", *told, "--lang", "--lang th, --lang en or --lang th,en")
+    return [lang for lang in LANGS if lang in words]
+
+
+def say(words: dict[Lang, str], langs: Sequence[Lang], between: str = " / ") -> str:
     """A word in the languages asked for."""
-    return " / ".join(words[lang] for lang in langs)
+    return between.join(words[lang] for lang in langs)
 
 
 def sentence(fault: Fault, langs: Sequence[Lang]) -> str:
@@ -80,11 +101,12 @@ def show(console: Console, receipt: Receipt, heading: Heading, langs: Sequence[L
         "receipt": heading.number,
         "zip": receipt.zip,
         "facility": named,
-        "arrived": f"{heading.arrived_at.astimezone(BANGKOK):%Y-%m-%d %H:%M:%S %Z}",
-        "state": say(STATES[receipt.state], langs),
+        "arrived": in_bangkok(heading.arrived_at) if heading.arrived_at else "",
+        "state": say((STATES if heading.number else DRY)[receipt.state], langs),
     }
     for word, value in lines.items():
-        console.print(Text(f"{say(WORDS[word], langs)}: {value}"))
+        if value:
+            console.print(Text(f"{say(WORDS[word], langs)}: {value}"))
     if receipt.code is not None:
         console.print(Text(f"{receipt.code}\n{sentence(catalogue()[receipt.code], langs)}"))
     if receipt.members:
@@ -95,14 +117,21 @@ def show(console: Console, receipt: Receipt, heading: Heading, langs: Sequence[L
 
 def _members(members: Sequence[MemberReceipt], langs: Sequence[Lang]) -> Table:
     """One row per file of the zip."""
-    table = Table(
-        *(say(WORDS[word], langs) for word in ("file", "delivered", "accepted", "refused", "notes"))
-    )
+    numbers = ("delivered", "accepted", "refused")
+    table = Table(Column(say(WORDS["file"], langs, "\n"), overflow="fold"))
+    for word in numbers:
+        table.add_column(say(WORDS[word], langs, "\n"), justify="right", no_wrap=True)
+    table.add_column(say(WORDS["notes"], langs, "\n"), overflow="fold")
     for member in members:
         counts = (member.delivered, member.accepted, member.refused)
         told = ["" if count is None else f"{count:,}" for count in counts]
-        table.add_row(Text(member.member), *told, ", ".join(member.codes))
+        table.add_row(Text(file_of(member)), *told, Text("\n".join(member.codes)))
     return table
+
+
+def file_of(member: MemberReceipt) -> str:
+    """The file of the standard; for what is none of it the name in the zip, without folders of either slash."""
+    return member.table or PureWindowsPath(member.member).name
 
 
 def _found(members: Sequence[MemberReceipt]) -> dict[str, list[tuple[str, str | None, int]]]:
@@ -110,15 +139,16 @@ def _found(members: Sequence[MemberReceipt]) -> dict[str, list[tuple[str, str | 
     places: dict[str, list[tuple[str, str | None, int]]] = defaultdict(list)
     for member in members:
         for code in member.codes:
-            places[code].append((member.member, None, 0))
+            places[code].append((file_of(member), None, 0))
         for fault in member.faults:
-            places[fault.code].append((member.member, fault.column, fault.line))
+            places[fault.code].append((file_of(member), fault.column, fault.line))
     return {code: places[code] for code in catalogue() if code in places}
 
 
 def _faults(found: dict[str, list[tuple[str, str | None, int]]], langs: Sequence[Lang]) -> Table:
     """One row per code: the sentence, how often, and where it begins."""
-    table = Table(*(say(WORDS[word], langs) for word in ("what", "times", "where")), show_lines=True)
+    heads = [say(WORDS[word], langs, "\n") for word in ("what", "times", "where")]
+    table = Table(heads[0], Column(heads[1], justify="right", no_wrap=True), heads[2], show_lines=True)
     for code, places in found.items():
         where: dict[tuple[str, str | None], list[int]] = defaultdict(list)
         for member, column, line in places:
@@ -131,7 +161,7 @@ def _faults(found: dict[str, list[tuple[str, str | None, int]]], langs: Sequence
 
 
 def _place(at: tuple[str, str | None], lines: Sequence[int]) -> str:
-    """`PERSON.txt CID: 3, 8, 12 (+40)`; a whole file has no lines."""
+    """`PERSON CID: 3, 8, 12 (+40)`; a whole file has no lines."""
     numbered = sorted(line for line in lines if line)
     more = f" (+{len(numbered) - LINES_SHOWN})" if len(numbered) > LINES_SHOWN else ""
     named = " ".join(part for part in at if part)

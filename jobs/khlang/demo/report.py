@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +13,7 @@ from rich.table import Table
 from khlang.demo.scheduler import TaskRun
 from khlang.demo.watch import JOBS
 from khlang.lake import tables
-from khlang.lake.ledger import Ledger
+from khlang.lake.ledger import Delivery, Ledger
 from khlang.lake.secrets import location
 from khlang.settings import Settings
 
@@ -48,9 +50,9 @@ def count(settings: Settings, name: str, version: int) -> int:
 def show_balance(console: Console, lines: list[Lines]) -> None:
     """Print the balance; a file whose lines do not add up is marked."""
     table = Table(title="ยอดสมดุลทุกแฟ้ม / balance of every file, all deliveries", title_justify="left")
-    table.add_column("แฟ้ม / file")
-    for head in ("ส่งมา / delivered", "รับ / accepted", "ไม่รับ / refused", "ปัจจุบัน / current"):
-        table.add_column(head, justify="right")
+    table.add_column("แฟ้ม\nfile", no_wrap=True)
+    for head in ("ส่งมา\ndelivered", "รับ\naccepted", "ไม่รับ\nrefused", "ปัจจุบัน\ncurrent"):
+        table.add_column(head, justify="right", no_wrap=True)
     for line in lines:
         mark = "" if line.delivered == line.accepted + line.refused else " [red]≠[/red]"
         table.add_row(line.file + mark, *_numbers(line.delivered, line.accepted, line.refused, line.current))
@@ -63,11 +65,11 @@ def show_balance(console: Console, lines: list[Lines]) -> None:
 
 
 def show_stages(console: Console, tasks: list[TaskRun], rows: int) -> None:
-    """Print seconds and rows per second of every stage of this run."""
-    table = Table(title=f"เวลา / time per stage, {rows:,} lines in this run", title_justify="left")
-    table.add_column("stage")
-    table.add_column("seconds", justify="right")
-    table.add_column("rows/s", justify="right")
+    """Print seconds of every stage of this run, and how many delivered lines that makes a second."""
+    table = Table(title="เวลา / time per stage", title_justify="left")
+    table.add_column("ขั้น\nstage")
+    table.add_column("วินาที\nseconds", justify="right")
+    table.add_column("แถว/วินาที\nlines/s", justify="right")
     now, total = datetime.now(UTC), 0.0
     for job in JOBS:
         seconds = sum(t.seconds(now) for t in tasks if t.job == job and t.state == "success")
@@ -76,6 +78,24 @@ def show_stages(console: Console, tasks: list[TaskRun], rows: int) -> None:
     table.add_section()
     table.add_row("all", f"{total:.1f}", f"{rows / total:,.0f}" if total else "-", style="bold")
     console.print(table)
+    counted = f"lines/s: the {rows:,} lines of the zips of this run, over the seconds of the stage"
+    console.print(f"{counted} / นับแถวที่ส่งมารอบนี้", highlight=False)
+
+
+def show_receipt(console: Console, ledger: Ledger, arrived: list[Delivery]) -> None:
+    """Print the number of one delivery of this run, one with refused lines when there is any, and how to see it."""
+    current = [delivery.receipt for delivery in arrived if delivery.state == "current"]
+    refused = [member.receipt for member in ledger.members(current) if member.refused]
+    for number in [*refused, *current, *(delivery.receipt for delivery in arrived)][:1]:
+        console.print(f"ใบรับ / a receipt: {_khlang()} receipt {number}", soft_wrap=True, highlight=False)
+
+
+def _khlang() -> str:
+    """The command as it is called from here."""
+    beside = Path(sys.executable).with_name("khlang")
+    if not beside.exists():
+        return "python -m khlang"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
 
 
 def show_addresses(console: Console, settings: Settings) -> None:

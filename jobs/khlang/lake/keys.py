@@ -26,6 +26,7 @@ PURPOSES = (LAKE, VAULT, NAME_BOOK)
 """Keys of a new store. Further audiences (research agreements) are added by name."""
 
 _CREATE = "run `khlang up`, which makes a key store at its first start"
+_RESTORE = "restore the key store from its backup: new keys would part new rows from those that are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +75,18 @@ class FileSource:
     def read(self) -> list[Key]:
         """Read and check; a file that others may read is refused, not repaired: it may have been copied."""
         if not self.exists():
-            raise PrivacyError("key.missing", "there is no key store", place="key store", next_step=_CREATE)
+            raise PrivacyError("key.missing", "there is no key store", "ไม่พบที่เก็บกุญแจ", "key store", _CREATE)
         mode = self.path.stat().st_mode & 0o777
         if mode & 0o077:
-            raise PrivacyError(
-                "key.mode", f"the key store has mode {mode:o}, others may have read it", place="key store",
-                next_step="chmod 600 if you are sure, else make new keys",
-            )  # fmt: skip
+            words = f"the key store has mode {mode:o}, others may have read it"
+            step = "chmod 600 if you are sure that nobody did, else make new keys"
+            raise PrivacyError("key.mode", words, "ผู้อื่นอาจอ่านที่เก็บกุญแจได้", "key store", step)
         try:
             stored = json.loads(self.path.read_text("utf-8"))["keys"]
             return [_decoded(row) for row in stored]
         except (ValueError, KeyError, TypeError) as wrong:
-            raise PrivacyError("key.unreadable", "the key store has another form") from wrong
+            other = ("the key store has another form", "รูปแบบของที่เก็บกุญแจไม่ถูกต้อง")
+            raise PrivacyError("key.unreadable", *other, "key store", _RESTORE) from wrong
 
     def write(self, keys: list[Key]) -> None:
         """Write beside and rename, so that a crash never leaves half a store."""
@@ -122,7 +123,8 @@ def _source(settings: Settings) -> KeySource:
     scheme, _, place = named.partition(":")
     if scheme not in SOURCES:
         words = f"no key store of kind {scheme!r}; known: {', '.join(sorted(SOURCES))}"
-        raise SettingsError("key.scheme", words, place="KHLANG_KEY_STORE")
+        step = "set it to file:PATH, or leave it empty"
+        raise SettingsError("key.scheme", words, "ไม่รู้จักที่เก็บกุญแจชนิดนี้", "KHLANG_KEY_STORE", step)
     return SOURCES[scheme](str(settings.root / place) if scheme == "file" else place)
 
 
@@ -145,13 +147,16 @@ def _checked(keys: list[Key]) -> list[Key]:
     """Refuse test keys, short keys, one key in two places, and a purpose without a key."""
     for key in keys:
         if (weak := weakness(key.material)) is not None:
-            raise PrivacyError("key.weak", f"key {key.purpose} v{key.version} is {weak}", place="key store")
+            words = f"key {key.purpose} v{key.version} is {weak}"
+            raise PrivacyError("key.weak", words, "กุญแจไม่ปลอดภัย", "key store", _RESTORE)
     places = {(key.purpose, key.version) for key in keys}
     if len({key.material for key in keys}) < len(keys) or len(places) < len(keys):
-        raise PrivacyError("key.repeated", "two entries of the key store are the same", place="key store")
+        words = "two entries of the key store are the same"
+        raise PrivacyError("key.repeated", words, "มีกุญแจซ้ำ", "key store", _RESTORE)
     for purpose in PURPOSES:
         if all(key.purpose != purpose for key in keys):
-            raise PrivacyError("key.missing", f"the key store has no key for {purpose}", place="key store")
+            words = f"the key store has no key for {purpose}"
+            raise PrivacyError("key.missing", words, "กุญแจไม่ครบ", "key store", _RESTORE)
     return keys
 
 
@@ -185,7 +190,8 @@ class KeyStore:
         wanted = versions[-1] if version is None and versions else version
         if wanted is None or wanted not in versions:
             named = f" v{version}" if version is not None else ""
-            raise PrivacyError("key.missing", f"the key store has no key {purpose}{named}", place="key store")
+            words = f"the key store has no key {purpose}{named}"
+            raise PrivacyError("key.missing", words, "ไม่มีกุญแจนี้", "key store", _RESTORE)
         return self._keys[(purpose, wanted)]
 
     def pseudonymiser(self, audience: str = LAKE, version: int | None = None) -> Pseudonymiser:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import polars.selectors as cs
 
-from khlang.errors import SettingsError, StoreError
+from khlang.errors import SettingsError
 from khlang.lake import tables
+from khlang.lake.asked import not_a_condition, not_a_table, nothing_visible
 from khlang.lake.ledger import Ledger
 from khlang.lake.parquet import arrow
+from khlang.model.bangkok import BANGKOK
 from khlang.settings import Settings, load
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-BANGKOK = ZoneInfo("Asia/Bangkok")
+FORMS = (".parquet", ".csv")
+"""Endings of files to which a table is exported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,30 @@ class Table:
         rows = tables.frame(self.settings, self.name, self.version)
         if self.where is None:
             return rows
-        return pl.SQLContext(t=rows).execute(f"SELECT * FROM t WHERE {self.where}", eager=False)
+        with self._condition(rows):
+            chosen = pl.SQLContext(t=rows).execute(f"SELECT * FROM t WHERE {self.where}", eager=False)
+            chosen.collect_schema()
+            return chosen
 
     def polars(self) -> pl.DataFrame:
         """All rows as a polars frame."""
-        return self.lazy().collect()
+        return self.collected(self.lazy())
+
+    def collected(self, query: pl.LazyFrame) -> pl.DataFrame:
+        """What a query over `lazy()` gives; some conditions show only now that they fit no value."""
+        with self._condition(query):
+            return query.collect()
+
+    @contextmanager
+    def _condition(self, rows: pl.LazyFrame) -> Iterator[None]:
+        """A condition that can not be kept is named; without one, a failure of polars is a bug and stays one."""
+        try:
+            yield
+        except pl.exceptions.PolarsError as raw:
+            if self.where is None:
+                raise
+            columns = tables.frame(self.settings, self.name, self.version).collect_schema().names()
+            raise not_a_condition(self.name, columns, raw) from None
 
     def arrow(self) -> pa.Table:
         """All rows as an Arrow table."""
@@ -54,16 +77,17 @@ class Table:
 
     def export(self, path: Path) -> int:
         """Write the rows to PATH (.parquet or .csv); returns how many."""
+        if path.suffix not in FORMS:
+            words = ("a table is exported as .parquet or .csv", "ส่งออกได้เฉพาะ .parquet หรือ .csv")
+            raise SettingsError("export.form", *words, path.name, f"give the file one of the endings {FORMS}")
         rows = self.polars()
         if path.suffix == ".parquet":
             import pyarrow.parquet as pq
 
             pq.write_table(arrow(rows), path)
-        elif path.suffix == ".csv":
+        else:
             # hashes are bytes: as text they are hexadecimal, for CSV knows no bytes
             rows.with_columns(cs.binary().bin.encode("hex")).write_csv(path)
-        else:
-            raise SettingsError("export.form", "a table is exported as .parquet or .csv", place=path.name)
         return rows.height
 
 
@@ -74,6 +98,12 @@ def _moment(known_at: datetime | date) -> datetime:
     return known_at.replace(tzinfo=known_at.tzinfo or BANGKOK).astimezone(UTC)
 
 
+def visible(known_at: datetime | date | None = None, settings: Settings | None = None) -> dict[str, int]:
+    """Table -> Delta version that readers may see, or that the lake showed at a moment."""
+    ledger = Ledger.open(settings or load())
+    return ledger.visible() if known_at is None else ledger.visible_at(_moment(known_at))
+
+
 def table(
     name: str,
     where: str | None = None,
@@ -82,13 +112,11 @@ def table(
 ) -> Table:
     """A table ("silver.service") as readers may see it, or as the lake knew it at a moment.
 
-    Raises StoreError when no complete batch holds it (at that time).
+    Raises SettingsError for a name that no table has or a condition that is none, StoreError when no
+    complete batch holds the table (at that time).
     """
     chosen = settings or load()
-    ledger = Ledger.open(chosen)
-    versions = ledger.visible() if known_at is None else ledger.visible_at(_moment(known_at))
+    versions = visible(known_at, chosen)
     if name not in versions:
-        raise StoreError(
-            "table.invisible", f"no complete batch holds {name}", "ยังไม่มีข้อมูลตารางนี้", name, "khlang status"
-        )
+        raise not_a_table(name, versions) or nothing_visible(name, known_at is not None)
     return Table(chosen, name, versions[name], where)

@@ -18,6 +18,11 @@ from khlang.stack.surroundings import once, run_logged, service_environment, wri
 
 POOLS = PROJECT / "infra" / "airflow" / "pools.json"
 HEARTBEAT_SECONDS = 30
+_POOL = (
+    "insert into slot_pool (pool, slots, description, include_deferred) "
+    "values (%(pool)s, %(slots)s, %(description)s, %(include_deferred)s) on conflict (pool) do update "
+    "set slots = excluded.slots, description = excluded.description, include_deferred = excluded.include_deferred"
+)
 
 UNITS = {
     "airflow-scheduler": (("scheduler", "--skip-serve-logs"), "SchedulerJob"),
@@ -37,7 +42,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         ("api-server", "--host", "127.0.0.1", "--port", port, "--workers", "1"),
         prepare,
         lambda: AirflowApi(settings).answers(),
-        lambda: AirflowApi(settings).set_pools(json.loads(POOLS.read_text())),
+        lambda: set_pools(settings),
     )
     others = [
         _unit(settings, name, command, prepare, lambda name=name, job=job: _beats(settings, name, job))  # type: ignore[misc]
@@ -89,6 +94,17 @@ def _prepare(settings: Settings) -> None:
     passwords = {"admin": Secrets.open(settings).airflow_admin_password}
     write_private(_home(settings) / "passwords.json", json.dumps(passwords))
     _migrate(settings)
+    set_pools(settings)
+
+
+def set_pools(settings: Settings) -> None:
+    """Make the declared pools, or give them their declared size: before any scheduler looks for them.
+
+    Straight into the database: the REST interface comes up beside the scheduler, too late for its first look.
+    """
+    with administrator(settings, "airflow") as connection:
+        for name, pool in json.loads(POOLS.read_text()).items():
+            connection.execute(_POOL, {"pool": name, **pool})
 
 
 def _migrate(settings: Settings) -> None:

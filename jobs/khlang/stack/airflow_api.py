@@ -1,4 +1,4 @@
-"""Airflow's REST interface on loopback: pools, triggers and runs, for the stack and the demo."""
+"""Airflow's REST interface on loopback: triggers and runs, for the stack and the demo."""
 
 from __future__ import annotations
 
@@ -37,17 +37,6 @@ class AirflowApi:
         if status >= OK:
             raise _refused(method, path, status, answer)
         return answer
-
-    def set_pools(self, pools: dict[str, dict[str, Any]]) -> None:
-        """Make the declared pools, or give them their declared size."""
-        there = {pool["name"]: pool for pool in self.call("GET", "/pools?limit=100")["pools"]}
-        for name, wanted in pools.items():
-            if wanted.items() <= there.get(name, {}).items():
-                continue
-            if name in there:
-                self.call("PATCH", f"/pools/{name}", {"pool": name, **wanted})
-            else:
-                self.call("POST", "/pools", {"name": name, **wanted})
 
     def trigger(self, dag: str) -> str:
         """Start a run now; returns its id."""

@@ -137,7 +137,11 @@ def _initialise(settings: Settings, folder: Path, owner: str | None) -> None:
         (folder / "PG_VERSION").unlink(missing_ok=True)
         reason = made.stderr.strip().splitlines()[-1:]
         raise StackError(
-            "database.initdb", f"initdb failed: {' '.join(reason)}", "สร้างฐานข้อมูลไม่สำเร็จ", str(folder), ""
+            "database.initdb",
+            f"initdb failed: {' '.join(reason)}",
+            "สร้างฐานข้อมูลไม่สำเร็จ",
+            str(folder),
+            "free the disk, or give the folder back to its account; then `khlang up`",
         )
 
 

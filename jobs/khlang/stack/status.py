@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from khlang.lake.ledger import Ledger
 from khlang.lake.ledger.models import BatchRow, DeliveryRow, ReleaseRow
+from khlang.model.bangkok import in_bangkok
 from khlang.settings import Settings
 from khlang.stack import process
 from khlang.stack.catalogue import services
@@ -74,7 +75,8 @@ def show(found: Report, as_json: bool) -> None:
         health = "[green]well[/]" if service.healthy else "[red]down[/]"
         console.print(f"  {service.name:<23}{health}  {service.pid or '-':>8}  {service.url}")
     for name, value in found.freshness.items():
-        console.print(f"  {name.replace('_', ' '):<23}{value or '-'}")
+        moment = in_bangkok(datetime.fromisoformat(value)) if value else "-"
+        console.print(f"  {name.replace('_', ' '):<23}{moment}")
 
 
 def _state(run: Path, service: Service) -> ServiceState:

@@ -29,6 +29,7 @@ def service(settings: Settings) -> Service:
             f"--threads={THREADS}",
             "--timeout=120",
             "--preload",
+            "--no-control-socket",  # it would lie in the account's own folder, outside KHLANG_HOME
             "superset.app:create_app()",
         ),
         healthy=lambda: answers(settings),
@@ -65,6 +66,5 @@ def _environment(settings: Settings) -> dict[str, str]:
     return service_environment(settings) | {
         "SUPERSET_CONFIG_PATH": str(DECLARED / "superset_config.py"),
         "SUPERSET_HOME": str(settings.root / "superset"),
-        "SCARF_ANALYTICS": "false",
         "FLASK_APP": "superset.app:create_app()",
     }

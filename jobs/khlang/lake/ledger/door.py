@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from khlang.errors import KhlangError
+from khlang.errors import KhlangError, SettingsError
 from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, MemberRow
 from khlang.lake.ledger.values import DeliveredMember, Delivery, Judged
 
@@ -118,7 +118,11 @@ class Deliveries:
         self._move(receipt, ("received",), "withdrawn")
 
     def withdraw(self, receipt: str, cause: str) -> Delivery:
-        """Take an accepted delivery back: after the next curate, earlier versions of its rows are current."""
+        """Take an accepted delivery back: after the next curate, earlier versions of its rows are current.
+
+        Raises SettingsError receipt.unknown, or KhlangError delivery.state when it is in no state to leave.
+        """
+        self.delivery(receipt)
         with Session(self.engine) as session, session.begin():
             self._move(receipt, ACCEPTED, "withdrawn", session)
             session.add(ChangeRow(receipt=receipt, kind="withdrawn", cause=cause))
@@ -137,16 +141,20 @@ class Deliveries:
                 return self._move(receipt, of, to, own)
         if session.execute(moved).first() is None:
             words = f"delivery {receipt} is not {' or '.join(of)}"
-            raise KhlangError("delivery.state", words, "สถานะของชุดข้อมูลนี้เปลี่ยนไม่ได้")
+            step = f"`khlang receipt {receipt}` says what became of it"
+            raise KhlangError("delivery.state", words, "สถานะของชุดข้อมูลนี้เปลี่ยนไม่ได้", receipt, step)
         return None
 
     def delivery(self, receipt: str) -> Delivery:
-        """One delivery; raises KhlangError receipt.unknown."""
+        """One delivery; raises SettingsError receipt.unknown."""
         found = self.deliveries([receipt])
         if not found:
-            words = f"there is no receipt {receipt}"
-            raise KhlangError(
-                "receipt.unknown", words, f"ไม่พบใบรับเลขที่ {receipt}", next_step="check the number"
+            raise SettingsError(
+                "receipt.unknown",
+                f"there is no receipt {receipt}",
+                f"ไม่พบใบรับเลขที่ {receipt}",
+                receipt,
+                "check the number: it has the form R0000012-7KQ4D, `khlang deliver` printed it",
             )
         return found[0]
 
