@@ -97,7 +97,8 @@ class Loader:
 
     def _broken(self, file: str) -> None:
         """Lines that are no rows: only their place and fault."""
-        lines = [(b.receipt[4:9], b.receipt, b.member, b.line, b.receipt[10:], b.code) for b in self.staged.broken_of(file)]
+        broken = self.staged.broken_of(file)
+        lines = [(b.receipt[4:9], b.receipt, b.member, b.line, b.receipt[10:], b.code) for b in broken]
         if lines:
             self.base.executemany(
                 "INSERT INTO loaded (hospcode, _receipt, _member, _line, _sent_at, _accepted, _faults) "
@@ -108,9 +109,10 @@ class Loader:
         """The latest accepted row of each key: new ones in, changed ones over the old; equal ones are left alone."""
         table, key = contract.table, ", ".join(key_fields(contract))
         columns = ", ".join(f'"{column.field}"' for column in contract.current)
+        order = "_sent_at DESC, _receipt DESC, _member DESC, _line DESC"
         last = (
             "SELECT rowid FROM loaded WHERE _accepted "
-            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _sent_at DESC, _receipt DESC, _member DESC, _line DESC) = 1"
+            f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
         )
         fresh = f"SELECT * EXCLUDE (_accepted), hash({columns}) AS _row FROM loaded WHERE rowid IN ({last})"
         if self._one(f"SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'now' AND table_name = '{table}'")[0]:
@@ -129,6 +131,7 @@ def _function(key: bytes) -> Callable[[pa.Array], pa.Array]:
     known: dict[str | None, str | None] = {None: None}
 
     def change(values: pa.Array) -> pa.Array:
+        """One vector of them."""
         texts = values.to_pylist()
         if len(known) > MOST_KNOWN:
             known.clear()

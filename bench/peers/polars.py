@@ -62,7 +62,8 @@ class Loader:
         for column in contract.current:
             done = self._cleared(column, values, hospcode)
             if action(column) == "scrub":
-                faults = _noted(faults, (done != values[column.name]).fill_null(False), f"{column.name}:note.identifier")
+                changed = (done != values[column.name]).fill_null(False)
+                faults = _noted(faults, changed, f"{column.name}:note.identifier")
             columns.append(done.alias(column.field))
         columns[0] = hospcode.alias("hospcode")
         return pl.DataFrame([*columns, *_places(rows), (~(void | foreign)).alias("_accepted"), faults])
@@ -149,9 +150,9 @@ def _upsert(raw: pl.DataFrame, contract: Contract, path: Path) -> int:
         return fresh.height
     stored = pl.read_delta(path)
     newer = stored.lazy().select(*key, pl.col("_sent_at").alias("stored_at"))
-    fresh = fresh.lazy().join(newer, on=key, how="left")
-    fresh = fresh.filter(pl.col("stored_at").is_null() | (pl.col("stored_at") <= pl.col("_sent_at")))
-    kept = fresh.drop("stored_at").collect()
+    known = fresh.lazy().join(newer, on=key, how="left")
+    latest = known.filter(pl.col("stored_at").is_null() | (pl.col("stored_at") <= pl.col("_sent_at")))
+    kept = latest.drop("stored_at").collect()
     whole = pl.concat([stored.join(kept.select(key), on=key, how="anti"), kept])
     _write(whole, path, "overwrite")
     return whole.height

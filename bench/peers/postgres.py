@@ -53,13 +53,16 @@ def dialect(keys: Mapping[str, bytes]) -> Dialect:
         cast=lambda text, kind: f"CAST({text} AS {kind})",
         date=lambda text: f"peer_date({text})",
         moment=lambda text: f"peer_moment({text})",
-        pseudonym=lambda domain, message: (
-            f"encode(substr(hmac(convert_to({message}, 'UTF8'), '\\x{keys[domain].hex()}'::bytea, 'sha256'), 1, 16), 'base64')"
-        ),
+        pseudonym=lambda domain, message: _pseudonym(keys[domain], message),
         text="text",
         double="double precision",
         fence="OFFSET 0",
     )
+
+
+def _pseudonym(key: bytes, message: str) -> str:
+    tag = f"hmac(convert_to({message}, 'UTF8'), '\\x{key.hex()}'::bytea, 'sha256')"
+    return f"encode(substr({tag}, 1, 16), 'base64')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class _File:
     sheets: Sequence[Sheet]
 
     def load(self) -> Counted:
+        """From its staged lines to its current rows."""
         run, table = self.loader.run, self.contract.table
         with run.phase("read"):
             filled = self._copy()
@@ -131,8 +135,8 @@ class _File:
             free = iter(range(most))
             names = [f"t_{name.lower()}" if name in wanted else f"rest_{next(free)}" for name in map(str, sheet.fields)]
             self._run(f"ALTER TABLE staged ALTER layout SET DEFAULT {sheet.layout}")
-            form = f"FORMAT csv, DELIMITER '|', QUOTE {QUOTE}, NULL ''"
-            with self.base.cursor().copy(f"COPY staged ({', '.join([*PLACE, *names])}) FROM STDIN ({form})".encode()) as copy:
+            columns, form = ", ".join([*PLACE, *names]), f"FORMAT csv, DELIMITER '|', QUOTE {QUOTE}, NULL ''"
+            with self.base.cursor().copy(f"COPY staged ({columns}) FROM STDIN ({form})".encode()) as copy:
                 for path in sheet.paths:
                     with Path(path).open("rb") as lines:
                         while piece := lines.read(_PIECE):
@@ -179,10 +183,10 @@ class _File:
         others = [name for name in columns.split(", ") if name.strip('"') not in key_fields(self.contract)]
         values = [name for name in own if name.strip('"') not in key_fields(self.contract)]
         moved = ", ".join(f"{name} = excluded.{name}" for name in others)
-        changed = f"({', '.join(f'old.{v}' for v in values)}) IS DISTINCT FROM ({', '.join(f'excluded.{v}' for v in values)})"
+        was, now = ", ".join(f"old.{v}" for v in values), ", ".join(f"excluded.{v}" for v in values)
         self._run(
             f"INSERT INTO now.{table} AS old ({columns}) {fresh} ON CONFLICT ({key}) DO UPDATE SET {moved} "
-            f"WHERE old._sent_at <= excluded._sent_at AND {changed}"
+            f"WHERE old._sent_at <= excluded._sent_at AND ({was}) IS DISTINCT FROM ({now})"
         )
 
 
@@ -213,8 +217,8 @@ def load(run: Run, staged: Staged) -> tuple[list[Counted], Mapping[str, Any]]:
         told = {one.table for one in counted}
         with psycopg.connect(address) as base, run.phase("aggregate"):
             found = _sums(base)
-            tables = [row[0] for row in base.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'now'").fetchall()]
-            for table in sorted(set(tables) - told):
+            tables = base.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'now'").fetchall()
+            for table in sorted({row[0] for row in tables} - told):
                 rows = base.execute(f"SELECT count(*) FROM now.{table}".encode()).fetchall()[0][0]
                 counted.append(Counted(table, 0, 0, rows))
     return counted, found

@@ -82,8 +82,8 @@ class Checks:
             last = number == 2
             columns = f"x.*, {', '.join(more)}" if more else "x.*"
             sql = f"SELECT {columns} FROM ({sql}) x{self._joins() if last else ''}{fence}"
-        columns = [f"{self._final(c)} AS {d.q(c.field)}" for c in self.contract.current]
-        return f"SELECT {', '.join(columns)}, {self._own()} FROM ({sql}) y"
+        final = [f"{self._final(c)} AS {d.q(c.field)}" for c in self.contract.current]
+        return f"SELECT {', '.join(final)}, {self._own()} FROM ({sql}) y"
 
     def _own(self) -> str:
         void = " OR ".join(f"{self._v(self.contract.column(name))} IS NULL" for name in self.contract.key)
@@ -208,7 +208,8 @@ class Checks:
         if text != bare:
             found.append(f"CASE WHEN {bare} <> {text} THEN '{name}:' || {self._repair_code(column)} END")
         if value != text:
-            found.append(f"CASE WHEN {value} IS NULL AND {text} IS NOT NULL THEN '{name}:' || {self._void_code(column)} END")
+            void = f"{value} IS NULL AND {text} IS NOT NULL"
+            found.append(f"CASE WHEN {void} THEN '{name}:' || {self._void_code(column)} END")
         if must:
             found.append(f"CASE WHEN {bare} IS NULL AND {lacks} THEN {none} END")
         if action(column) == "scrub":
@@ -247,19 +248,24 @@ def sums(month: str, table: Callable[[str], str]) -> dict[str, str]:
         for name, (low, high) in CHRONIC.items()
     )
     return {
-        "facility_month": f"SELECT hospcode, {month} AS served_month, count(*) AS visits, count(DISTINCT pid) AS patients "
-        f"FROM {table('service')} GROUP BY 1, 2",
-        "chapter": f"SELECT CASE {chapters} END AS chapter, count(*) AS diagnoses FROM {table('diagnosis_opd')} GROUP BY 1",
+        "facility_month": f"SELECT hospcode, {month} AS served_month, count(*) AS visits, "
+        f"count(DISTINCT pid) AS patients FROM {table('service')} GROUP BY 1, 2",
+        "chapter": f"SELECT CASE {chapters} END AS chapter, count(*) AS diagnoses "
+        f"FROM {table('diagnosis_opd')} GROUP BY 1",
         "chronic_patient": patients,
     }
 
 
-def answer(months: Sequence[tuple[int, int]], chapters: Sequence[tuple[str | None, int]], chronic: Sequence[tuple[str, int]]) -> dict[str, object]:
+def answer(
+    months: Sequence[tuple[int, int]],
+    chapters: Sequence[tuple[str | None, int]],
+    chronic: Sequence[tuple[str, int]],
+) -> dict[str, object]:
     """Rows of the three sums -> what the peer tells."""
     return {
         "visits": sum(visits for visits, _ in months), "patients": sum(people for _, people in months),
         "facility_months": len(months), "diagnoses": sum(count for _, count in chapters),
-        "chapters": {name: count for name, count in sorted(c for c in chapters if c[0])}, **dict(chronic),
+        "chapters": dict(sorted(one for one in chapters if one[0])), **dict(chronic),
     }  # fmt: skip
 
 

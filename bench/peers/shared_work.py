@@ -103,7 +103,11 @@ Load = Callable[[Run, Staged], tuple[list[Counted], Mapping[str, Any]]]
 
 def main(load: Load) -> None:
     """`python -m bench.peers.<name> FOLDER_OF_ZIPS STATE_FOLDER`: load a folder, print one JSON object."""
-    zips, state = Path(sys.argv[1]), Path(sys.argv[2])
+    print(json.dumps(done(load, Path(sys.argv[1]), Path(sys.argv[2])), sort_keys=True), flush=True)
+
+
+def done(load: Load, zips: Path, state: Path) -> dict[str, Any]:
+    """Load a folder of zips into a state folder, as its next load; what it came to."""
     state.mkdir(parents=True, exist_ok=True)
     told = state / "loads"
     run = Run(zips.resolve(), state.resolve(), int(told.read_text()) + 1 if told.exists() else 1)
@@ -117,7 +121,7 @@ def main(load: Load) -> None:
         shutil.rmtree(run.staging, ignore_errors=True)
     run.seconds["total"] = time.perf_counter() - start  # type: ignore[assignment]
     told.write_text(str(run.batch))
-    print(json.dumps(_answer(run, staged, counted, sums), sort_keys=True), flush=True)
+    return _answer(run, staged, counted, sums)
 
 
 def _answer(run: Run, staged: Staged, counted: list[Counted], sums: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class Loader:
         filled = {name for sheet in sheets for name in sheet.fields if name}
         checks = Checks(DIALECT, contract, frozenset(filled), any(sheet.thai for sheet in sheets))
         fields = ", ".join(f"`{c.field}` {DIALECT.type(c)}" for c in contract.current)
-        form = f"{fields}, _receipt STRING, _member INT, _line INT, _sent_at TIMESTAMP_NTZ, _accepted BOOLEAN, _faults STRING"
+        place = "_receipt STRING, _member INT, _line INT, _sent_at TIMESTAMP_NTZ, _accepted BOOLEAN, _faults STRING"
         frames = []
         if sheets:
             view = f"staged_{contract.table}"
@@ -125,7 +125,7 @@ class Loader:
             frames.append(self.spark.sql(checks.query(view)))
         if broken:
             rows = [_broken_row(line, len(contract.current)) for line in broken]
-            frames.append(self.spark.createDataFrame(rows, form))
+            frames.append(self.spark.createDataFrame(rows, f"{fields}, {place}"))
         whole = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
         return whole.withColumn("_batch", F.lit(self.run.batch))
 
@@ -177,7 +177,8 @@ def _broken_row(line: Broken, columns: int) -> list[Any]:
 def _sums(spark: SparkSession, state: Path) -> dict[str, Any]:
     """Sums over the current tables, stored beside them; totals for the answer."""
     found = {}
-    for name, query in sums("date_format(date_serv, 'yyyy-MM')", lambda table: f"delta.`{state}/current/{table}`").items():
+    month = "date_format(date_serv, 'yyyy-MM')"
+    for name, query in sums(month, lambda table: f"delta.`{state}/current/{table}`").items():
         path = str(state / "sums" / name)
         spark.sql(query).coalesce(1).write.format("delta").mode("overwrite").save(path)
         found[name] = [tuple(row) for row in spark.read.format("delta").load(path).collect()]

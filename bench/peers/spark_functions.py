@@ -32,6 +32,7 @@ def pseudonym(domain: str, state: str) -> Change:
     """Ids -> pseudonyms, hashed once per distinct id of the batch."""
 
     def change(texts: pd.Series) -> pd.Series:
+        """One Arrow batch of them."""
         codes, distinct = pd.factorize(texts)
         done = [*pseudonyms(keys(state)[domain], distinct), None]
         return pd.Series([done[code] for code in codes], dtype=object)
@@ -44,6 +45,7 @@ def cleared(once: bool) -> Change:
     one = _remembered if once else scrub
 
     def change(texts: pd.Series) -> pd.Series:
+        """One Arrow batch of them."""
         return texts.map(one, na_action="ignore")
 
     return change
