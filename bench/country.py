@@ -92,7 +92,7 @@ def registry(country: Country, path: Path) -> None:
 
 
 def deliver(country: Country, day: int, folder: Path, templates: Sequence[Unit]) -> Made:
-    """Write the zips of one day (0 or 1) into `folder`; equal arguments give equal bytes."""
+    """Write the zips of one day (0, 1 ...) into `folder`; equal arguments give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     tasks = list(enumerate(zip(country.hospcodes, country.sizes(), strict=True)))
     shares = [tasks[part :: 4 * (os.cpu_count() or 1)] for part in range(4 * (os.cpu_count() or 1))]
@@ -116,7 +116,7 @@ def _share(work: tuple[list[tuple[int, tuple[str, int]]], int, int, Path]) -> tu
     tasks, seed, day, folder = work
     total = np.zeros(4, np.int64)
     for number, (hospcode, copies) in tasks:
-        bodies = _bodies(number, hospcode, list(_copies(copies, day, seed, number)))
+        bodies = _bodies(number, hospcode, day, list(_copies(copies, day, seed, number)))
         at = FIRST_DAY + timedelta(days=day, seconds=number)
         path = folder / f"F43_{hospcode}_{at:%Y%m%d%H%M%S}.zip"
         path.write_bytes(_zipped(bodies))
@@ -127,7 +127,7 @@ def _share(work: tuple[list[tuple[int, tuple[str, int]]], int, int, Path]) -> tu
 
 
 def _copies(count: int, day: int, seed: int, number: int) -> Iterator[tuple[int, bool]]:
-    """(copy, changed) of a zip: 0, 1, 2 ... on the first day; on the second some changed, some new."""
+    """(copy, changed) of a zip: 0, 1, 2 ... on the first day; on a later one some changed, some new."""
     luck = np.random.default_rng([seed, number, day]).random(count)
     for copy in range(count):
         if not day or luck[copy] < SAME:
@@ -135,17 +135,17 @@ def _copies(count: int, day: int, seed: int, number: int) -> Iterator[tuple[int,
         elif luck[copy] < SAME + CHANGED:
             yield copy, True
         else:
-            yield count + copy, False
+            yield count * day + copy, False
 
 
-def _bodies(number: int, hospcode: str, copies: Sequence[tuple[int, bool]]) -> dict[str, bytes]:
+def _bodies(number: int, hospcode: str, day: int, copies: Sequence[tuple[int, bool]]) -> dict[str, bytes]:
     """File -> body of the member: the lines of all copies under one header."""
     parts: dict[str, list[bytes]] = {}
     alike = _HABITS[number % len(_HABITS)]
     for copy, changed in copies:
         unit = alike[(number + copy) % len(alike)]
         soul = (number * MOST_COPIES + copy) * MOST_PERSONS
-        updated = "20260902101500" if changed else "20260901093000"
+        updated = f"{FIRST_DAY + timedelta(days=day):%Y%m%d}101500" if changed else "20260901093000"
         for file, lines in unit.print(copy, hospcode, soul, updated).items():
             member = unit.members[file]
             # A planted fault of the header: such a member leads its zip or stays out.

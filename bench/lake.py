@@ -13,8 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from bench.measure import Cost, cost
+from khlang.lake import tables
+from khlang.lake.ledger import Ledger
 from khlang.lake.stores import boto
+from khlang.model.contract import contracts
 from khlang.settings import OFFSETS, PROJECT, Settings
 from khlang.stack.plan import down, up
 from khlang.stack.process import running
@@ -68,6 +73,18 @@ class BenchLake:
                 Bucket=bucket, Key=f"{path.name[4:9]}/{folder.name}/{path.name}", Body=path.read_bytes()
             )
         return len(paths)
+
+    def current_rows(self) -> dict[str, int]:
+        """Table of silver (without the zone) -> its current rows."""
+        names = [f"silver.{contract.table}" for contract in contracts().values()]
+        visible = Ledger.open(self.settings).visible()
+        return {
+            name.partition(".")[2]: tables.frame(self.settings, name, visible[name])
+            .select(pl.len())
+            .collect()
+            .item()
+            for name in names
+        }
 
     def _services(self) -> dict[str, int]:
         found = {path.stem: running(self.settings.root / "run", path.stem) for path in self._records()}

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     max_total_bytes: int = Field(64 << 30, description="zip.bomb: all members inflate to more")
     max_ratio: int = Field(200, description="zip.bomb: inflated/compressed, past max_ratio_after bytes")
     max_ratio_after: int = Field(16 << 20, description="bytes inflated before the ratio counts")
-    bundle_bytes: int = Field(24 << 20, description="inflated bytes of members packed into one Spark task")
+    bundle_bytes: int = Field(64 << 20, description="inflated bytes of members packed into one Spark task")
     lock_wait_seconds: int = Field(600, description="how long a job waits for the running one (then: busy)")
     suppress_below: int = Field(8, description="published counts from 1 to this less one are hidden")
     round_to: int = Field(5, description="published counts are rounded to multiples of this")

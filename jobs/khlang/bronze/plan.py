@@ -21,14 +21,15 @@ class Source:
     landing_key: str
 
 
-def bundles(sources: Iterable[Source], most_bytes: int, at_least: int) -> list[list[Source]]:
+def bundles(sources: Iterable[Source], most_bytes: int, cores: int) -> list[list[Source]]:
     """Pack members in the order facility, zip, position; a bundle closes at `most_bytes`.
 
-    With few bytes in all the bundles get smaller, so that there are `at_least` of them (one per core).
+    Their number is a multiple of `cores`, so that no core waits for another one's last bundle.
     """
     ordered = sorted(sources, key=lambda s: (s.hospcode, s.arrival, s.position))
     total = sum(source.size for source in ordered)
-    limit = max(1, min(most_bytes, -(-total // max(1, at_least))))
+    rounds = max(1, -(-total // (most_bytes * cores)))
+    limit = max(1, -(-total // (rounds * cores)))
     packed: list[list[Source]] = []
     filled = limit
     for source in ordered:

@@ -1,0 +1,84 @@
+"""How the cost of one delivery grows: with the history of the tables, with the number of zips, with cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.country import Country, deliver, registry
+from bench.day import run_day
+from bench.lake import BenchLake, lake
+from bench.measure import Cost
+from bench.units import Unit
+
+Say = Callable[[str], None]
+LOADING = ("landing", "bronze", "silver")
+
+
+def history(
+    folder: Path, templates: Sequence[Unit], facilities: int, days: int, say: Say
+) -> list[dict[str, Any]]:
+    """One of `facilities` delivers (1 % of a hundred) after 1 day of history, and after `days` days of it.
+
+    Gold is built anew as a whole and is measured with the country's day, not here.
+    """
+    everyone, one = Country(facilities, copies=4), Country(1, copies=4)
+    rows = []
+    with lake(folder / "history") as own:
+        registry(everyone, folder / "history.csv")
+        own.command("facilities", "load", str(folder / "history.csv"))
+        for day in range(days + 1):
+            if day in (1, days):
+                made = deliver(one, 20 + day, folder / f"one{day}", templates)
+                costs = run_day(own, made, folder / f"one{day}", lambda _: None, LOADING).costs
+                rows.append({"days_of_history": day, **_figures(costs)})
+                say(f"  after {day} days: {rows[-1]['seconds']} s")
+            if day < days:
+                made = deliver(everyone, day, folder / f"all{day}", templates)
+                run_day(own, made, folder / f"all{day}", lambda _: None, LOADING)
+    return rows
+
+
+def zips(folder: Path, templates: Sequence[Unit], counts: Sequence[int], say: Say) -> list[dict[str, Any]]:
+    """Tiny zips by the hundred: what each adds."""
+    rows = []
+    for count in counts:
+        made, costs = _fresh(folder / f"tiny{count}", templates, Country(count, copies=1), {})
+        rows.append({"zips": count, "rows": made, **_figures(costs)})
+        say(f"  {count} tiny zips: {rows[-1]['seconds']} s")
+    return rows
+
+
+def cores(
+    folder: Path, templates: Sequence[Unit], count: int, masters: Sequence[str], say: Say
+) -> list[dict[str, Any]]:
+    """The same zips on one core and on two."""
+    rows = []
+    for number, master in enumerate(masters):
+        made, costs = _fresh(folder / f"cores{number}", templates, Country(count), {"KHLANG_MASTER": master})
+        rows.append({"master": master.partition("://")[0], "rows": made, **_figures(costs)})
+        say(f"  {master.partition('://')[0]}: {rows[-1]['seconds']} s")
+    return rows
+
+
+def _fresh(
+    folder: Path, templates: Sequence[Unit], country: Country, more: dict[str, str]
+) -> tuple[int, dict[str, Cost]]:
+    """A day of a country in a lake of its own."""
+    made = deliver(country, 0, folder / "zips", templates)
+    registry(country, folder / "facilities.csv")
+    with lake(folder / "lake") as own:
+        own.command("facilities", "load", str(folder / "facilities.csv"))
+        chosen: BenchLake = own.with_settings(**more)
+        return made.rows, dict(run_day(chosen, made, folder / "zips", lambda _: None, LOADING).costs)
+
+
+def _figures(costs: Any) -> dict[str, Any]:
+    """Seconds and CPU seconds in all and by stage, the highest memory of one Python worker."""
+    return {
+        "seconds": round(sum(one.seconds for one in costs.values()), 1),
+        "cpu_s": round(sum(one.cpu for one in costs.values()), 1),
+        "stages_s": {name: round(one.seconds, 1) for name, one in costs.items()},
+        "python_mib": round(max(one.python_mib for one in costs.values())),
+    }
