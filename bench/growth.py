@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.country import Country, deliver, registry
+from bench.country import Country, Made, deliver, registry
 from bench.day import run_day
 from bench.lake import BenchLake, lake
-from bench.measure import Cost
 from bench.units import Unit
 
 Say = Callable[[str], None]
@@ -31,12 +31,12 @@ def history(
         for day in range(days + 1):
             if day in (1, days):
                 made = deliver(one, 20 + day, folder / f"one{day}", templates)
-                costs = run_day(own, made, folder / f"one{day}", lambda _: None, LOADING).costs
+                costs = run_day(own, made, folder / f"one{day}", _silent, LOADING).costs
                 rows.append({"days_of_history": day, **_figures(costs)})
                 say(f"  after {day} days: {rows[-1]['seconds']} s")
             if day < days:
                 made = deliver(everyone, day, folder / f"all{day}", templates)
-                run_day(own, made, folder / f"all{day}", lambda _: None, LOADING)
+                run_day(own, made, folder / f"all{day}", _silent, LOADING)
     return rows
 
 
@@ -44,8 +44,9 @@ def zips(folder: Path, templates: Sequence[Unit], counts: Sequence[int], say: Sa
     """Tiny zips by the hundred: what each adds."""
     rows = []
     for count in counts:
-        made, costs = _fresh(folder / f"tiny{count}", templates, Country(count, copies=1), {})
-        rows.append({"zips": count, "rows": made, **_figures(costs)})
+        with _fresh(folder / f"tiny{count}", templates, Country(count, copies=1)) as (made, own):
+            costs = run_day(own, made, folder / f"tiny{count}" / "zips", _silent, LOADING).costs
+        rows.append({"zips": count, "rows": made.rows, **_figures(costs)})
         say(f"  {count} tiny zips: {rows[-1]['seconds']} s")
     return rows
 
@@ -62,16 +63,18 @@ def cores(
     return rows
 
 
-def _fresh(
-    folder: Path, templates: Sequence[Unit], country: Country, more: dict[str, str]
-) -> tuple[int, dict[str, Cost]]:
-    """A day of a country in a lake of its own."""
+@contextmanager
+def _fresh(folder: Path, templates: Sequence[Unit], country: Country) -> Iterator[tuple[Made, BenchLake]]:
+    """The zips of a country's day and a lake of its own that knows its facilities."""
     made = deliver(country, 0, folder / "zips", templates)
     registry(country, folder / "facilities.csv")
     with lake(folder / "lake") as own:
         own.command("facilities", "load", str(folder / "facilities.csv"))
-        chosen: BenchLake = own.with_settings(**more)
-        return made.rows, dict(run_day(chosen, made, folder / "zips", lambda _: None, LOADING).costs)
+        yield made, own
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def _figures(costs: Any) -> dict[str, Any]:
