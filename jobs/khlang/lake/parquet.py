@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ROW_GROUP = 128 * 1024
+DICTIONARY_BYTES = 16 * 1024
+"""A column with more distinct values than this holds is written plain: keys and pseudonyms gain nothing from it."""
 
 
 def arrow(rows: pl.DataFrame) -> pa.Table:
@@ -54,6 +56,7 @@ def write(
         row_group_size=ROW_GROUP,
         write_statistics=["hospcode"],
         coerce_timestamps="us",
+        dictionary_pagesize_limit=DICTIONARY_BYTES,
     )
     bucket, prefix = bucket_and_path(settings, name)
     body = buffer.getvalue()

@@ -26,8 +26,12 @@ CONFIGURATION = {
     "delta.dataSkippingStatsColumns": "hospcode",
     "delta.logRetentionDuration": "interval 3650 days",
     "delta.deletedFileRetentionDuration": "interval 30 days",
+    "delta.checkpointInterval": "10",
 }
-"""Values of patients never stand in a log: statistics are kept of the facility only (exact rules, 32)."""
+"""Values of patients never stand in a log: statistics are kept of the facility only (exact rules, 32).
+
+A table is opened by every batch; with checkpoints an opening does not grow with the number of batches before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class Written:
             bounds |= {"minValues": {"hospcode": self.low}, "maxValues": {"hospcode": self.high}}
             bounds |= {"nullCount": {"hospcode": 0}}
         return json.dumps(bounds)
+
+    def part(self) -> Part:
+        """The file as it stands in the table once it is committed."""
+        low, high = _bounds(self.path, self.low, self.high)
+        return Part(self.path, self.size, self.rows, low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +137,15 @@ def ranged(path: str, hospcodes: Sequence[str]) -> str:
     return f"{path}-{min(hospcodes)}-{max(hospcodes)}.parquet"
 
 
+def _bounds(path: str, low: str | None, high: str | None) -> tuple[str | None, str | None]:
+    """Least and greatest delivering facility of a file."""
+    named = _RANGE.search(path)
+    return (named[1], named[2]) if named else (low, high)
+
+
 def _part(row: dict[str, Any]) -> Part:
     """One committed file: bounds from its name, else from its statistics."""
-    named = _RANGE.search(row["path"])
-    low, high = named.groups() if named else (row.get("min.hospcode"), row.get("max.hospcode"))
+    low, high = _bounds(row["path"], row.get("min.hospcode"), row.get("max.hospcode"))
     return Part(row["path"], row["size_bytes"], row["num_records"], low, high)
 
 

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from khlang.lake import tables
 from khlang.lake.locks import Held
 from khlang.lake.parquet import arrow_schema
-from khlang.lake.spread import spread
+from khlang.lake.spread import Work, Workers
 from khlang.lake.tables import Part, Written
 from khlang.model.contract import contracts
 from khlang.settings import Settings
@@ -21,11 +21,12 @@ from khlang.silver.plan import Files, People, Scope, numbered, orphan_tasks, rew
 from khlang.silver.rewrite import rewrite, schema_of
 from khlang.silver.work import settle
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 COMMIT_THREADS = 8
+EMPTY = 0
+"""The version that creates a table."""
 ROWS_PER_TASK = 250_000
+ORPHAN_ROWS_PER_TASK = 1_000_000
+"""Orphans need a few columns, and small tables are read by every task: fewer and larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,10 @@ class Curation:
     """A silver batch under way: what workers wrote, what they counted, which versions the commits left.
 
     `visible` is the version map before the batch: everything is classified against it, also by a re-run.
+    `listed` remembers the files of versions, so that each is listed once.
     """
 
-    spark: SparkSession
+    workers: Workers
     settings: Settings
     scope: Scope
     visible: Mapping[str, int]
@@ -43,12 +45,16 @@ class Curation:
     held: Held
     versions: dict[str, int] = field(default_factory=dict)
     counts: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    listed: dict[tuple[str, int], list[Part]] = field(default_factory=dict)
 
     def parts(self, name: str, version: int | None) -> list[Part]:
         """Files of a table at a version; a table that has none yet gives nothing."""
         if version is None:
             return []
-        return [part for part in tables.parts(tables.open_table(self.settings, name, version)) if part.rows]
+        if (name, version) not in self.listed:
+            found = tables.parts(tables.open_table(self.settings, name, version))
+            self.listed[name, version] = [part for part in found if part.rows]
+        return self.listed[name, version]
 
     def many(self, names: Sequence[str], act: Callable[[str], Any]) -> dict[str, Any]:
         """The same act for several tables at once, in threads: each is a few small requests."""
@@ -60,18 +66,18 @@ class Curation:
         names = [f"silver.{contract.table}" for contract in contracts().values()] + [ORPHAN]
         wanted = [name for name in names if name not in self.visible]
         self.many(wanted, lambda name: tables.create(self.settings, name, arrow_schema(schema_of(name))))
-        newest = self.many(wanted, lambda name: tables.open_table(self.settings, name, 0).version())
-        self.versions.update(newest)
+        self.versions.update(dict.fromkeys(wanted, EMPTY))
+        self.listed.update({(name, EMPTY): [] for name in wanted})
 
     def before(self, name: str) -> int:
         """The version that readers saw before this batch; 0, the empty table, before the first one."""
-        return self.visible.get(name, 0)
+        return self.visible.get(name, EMPTY)
 
-    def stage(self, tasks: list[dict[str, Any]], work: Any) -> None:
+    def stage(self, tasks: list[dict[str, Any]], work: Work) -> None:
         """Run tasks on the workers, rewrite the files they touched, commit every table once."""
-        results = spread(self.spark, numbered(tasks), work)
+        results = self._run(tasks, work)
         drops = [result for result in results if result["kind"] == "drops"]
-        results += spread(self.spark, numbered(rewrite_tasks(self.scope, drops)), rewrite)
+        results += self._run(rewrite_tasks(self.scope, drops, self._rows), rewrite)
         added: dict[str, list[Written]] = defaultdict(list)
         replaced: dict[str, set[str]] = defaultdict(set)
         for result in results:
@@ -86,6 +92,13 @@ class Curation:
         committed = self.many(names, lambda name: self._commit(name, added[name], replaced[name]))
         self.versions.update(committed)
 
+    def _run(self, tasks: list[dict[str, Any]], work: Work) -> list[dict[str, Any]]:
+        return self.workers.run(numbered(tasks), work, sum(task["rows"] for task in tasks))
+
+    def _rows(self, name: str) -> dict[str, int]:
+        """File -> rows, of a table as it was before the batch."""
+        return {part.path: part.rows for part in self.parts(name, self.before(name))}
+
     def _commit(self, name: str, added: list[Written], replaced: set[str]) -> int:
         """One commit: files in, files out, the batch as application id; a re-run finds it and does nothing."""
         before = self.parts(name, self.before(name))
@@ -94,6 +107,9 @@ class Curation:
         version, made = tables.commit(self.settings, name, application, added, removed, self.note)
         if not made:
             tables.discard(self.settings, name, added)
+        elif version == self.before(name) + 1:
+            kept = [part for part in before if part.path not in replaced]
+            self.listed[name, version] = kept + [written.part() for written in added if written.rows]
         return version
 
     def after(self, name: str) -> int:
@@ -132,4 +148,4 @@ def curate(curation: Curation) -> None:
     parts = curation.many(names, lambda name: curation.parts(name, curation.after(name)))
     by_table = {name.partition(".")[2]: found for name, found in parts.items()}
     orphans = curation.parts(ORPHAN, curation.before(ORPHAN))
-    curation.stage(orphan_tasks(scope, by_table, orphans, ROWS_PER_TASK), find_orphans)
+    curation.stage(orphan_tasks(scope, by_table, orphans, ORPHAN_ROWS_PER_TASK), find_orphans)

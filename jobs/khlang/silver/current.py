@@ -46,11 +46,15 @@ def timed(rows: pl.DataFrame, sent_at: Mapping[str, datetime]) -> pl.DataFrame:
 
 def latest(rows: pl.DataFrame) -> pl.DataFrame:
     """The last version of each key among accepted rows; their order of arrival does not matter."""
+    if rows["_key"].n_unique() == rows.height:
+        return rows
     return rows.sort(ORDER).unique("_key", keep="last", maintain_order=True)
 
 
 def classify(winners: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
     """Winners with `_status` new, changed or unchanged against the state's (_key, _row)."""
+    if not state.height:
+        return winners.with_columns(pl.lit("new").alias("_status"))
     known = state.select("_key", pl.col("_row").alias("_row_before"))
     status = (
         pl.when(pl.col("_row_before").is_null())
@@ -70,6 +74,8 @@ def counted(batch_rows: pl.DataFrame, classified: pl.DataFrame) -> list[dict[str
     """
     same = ["_receipt", "_member", "_line"]
     lines = batch_rows.filter(pl.col("_pass") == FIRST)
-    statuses = lines.select(same).join(classified.select(*same, "_status"), on=same, how="left")
-    statuses = statuses.with_columns(pl.col("_status").fill_null("superseded"))
+    statuses = classified
+    if not classified.height == lines.height == batch_rows.height:
+        statuses = lines.select(same).join(classified.select(*same, "_status"), on=same, how="left")
+        statuses = statuses.with_columns(pl.col("_status").fill_null("superseded"))
     return statuses.group_by("_receipt", "_status").len().sort("_receipt", "_status").to_dicts()

@@ -12,7 +12,7 @@ from khlang.lake.evidence import attempt_name, digests, note
 from khlang.lake.ledger import Batch, Ledger
 from khlang.lake.ledger.order import newest_current
 from khlang.lake.locks import writer
-from khlang.lake.session import spark
+from khlang.lake.spread import Workers
 from khlang.model.contract import contracts
 from khlang.settings import Settings
 from khlang.silver.batch import Curation, curate
@@ -31,8 +31,8 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
         if batch is None:
             return None
         scope = _scope(ledger, batch)
-        session = spark(settings, f"khlang {batch.id}")
-        curation = Curation(session, settings, scope, ledger.visible(), note(batch.id), held)
+        workers = Workers(settings, f"khlang {batch.id}")
+        curation = Curation(workers, settings, scope, ledger.visible(), note(batch.id), held)
         curate(curation)
         counts = _counts(ledger, batch, curation)
         held.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from khlang.silver.stored import chosen, of_facilities, put_drops, read
 
 NAME = "silver.orphan"
 LINK_BETWEEN = "|"
+PLACE = ("_receipt", "_member", "_line", "_key")
 
 
 def orphan_schema() -> dict[str, pl.DataType]:
@@ -52,6 +53,10 @@ def _link(columns: tuple[str, ...]) -> pl.Expr:
     return pl.concat_str([pl.col(name.lower()) for name in columns[1:]], separator=LINK_BETWEEN)
 
 
+def _fields(columns: tuple[str, ...]) -> list[str]:
+    return [name.lower() for name in columns]
+
+
 def links(rule: Rule, rows: pl.DataFrame) -> pl.DataFrame:
     """Child rows -> one candidate per row that has a link, in the form of silver.orphan."""
     facility = pl.col(rule.parent.columns[0].lower())
@@ -79,32 +84,20 @@ class Group:
         """The facilities, sorted."""
         return list(self.task["hospcodes"])
 
-    def children(self, rule: Rule) -> pl.DataFrame:
-        """Rows that the batch wrote, or all rows of facilities that were resolved anew."""
-        contract, files = rule.contract, self.task["files"].get(rule.contract.table, [])
-        fresh = [
-            part for part in files if self.task["resolve"] or part["path"].startswith(self.task["batch"])
-        ]
-        columns = sorted({name.lower() for name in rule.parent.columns} | {"hospcode"})
-        columns += ["_receipt", "_member", "_line", "_key"]
-        paths = chosen(fresh, self.hospcodes)
-        where = of_facilities(self.hospcodes)
-        return read(self.settings, f"silver.{contract.table}", paths, silver_schema(contract), columns, where)
+    def fresh(self, contract: Contract) -> list[str]:
+        """Files with the rows that the batch wrote, or all files for facilities that were resolved anew."""
+        files = self.task["files"].get(contract.table, [])
+        batch = f"{self.task['batch']}/"
+        wanted = [part for part in files if self.task["resolve"] or part["path"].startswith(batch)]
+        return chosen(wanted, self.hospcodes)
 
-    def parents(self, rule: Rule, hospcodes: list[str]) -> pl.DataFrame:
-        """(parent, parent_hospcode, link) of the parent rows of these facilities."""
-        contract = rule.parent_contract
-        paths = chosen(self.task["files"].get(contract.table, []), hospcodes) if hospcodes else []
-        columns = [name.lower() for name in rule.parent.parent_columns]
+    def rows(
+        self, contract: Contract, paths: Sequence[str], columns: Iterable[str], hospcodes: list[str]
+    ) -> pl.DataFrame:
+        """Rows of these facilities in these files."""
         schema = silver_schema(contract)
-        rows = read(
-            self.settings, f"silver.{contract.table}", paths, schema, columns, of_facilities(hospcodes)
-        )
-        found = rows.select(
-            pl.lit(contract.file).alias("parent"), pl.col("hospcode").alias("parent_hospcode"),
-            _link(rule.parent.parent_columns).alias("link"),
-        )  # fmt: skip
-        return found.unique()
+        name = f"silver.{contract.table}"
+        return read(self.settings, name, paths, schema, list(columns), of_facilities(hospcodes))
 
     def before(self) -> pl.DataFrame:
         """Orphans of these facilities, or whose parent would be theirs, with the file they lie in."""
@@ -114,32 +107,89 @@ class Group:
         return read(self.settings, NAME, paths, schema, list(schema), mine, "_path")
 
 
-def _without_parent(group: Group, pending: pl.DataFrame) -> pl.DataFrame:
-    """Those of the pending links whose parent row is not in the lake."""
-    missing = []
+def _by_child() -> dict[str, list[Rule]]:
+    """File -> the parent rules of its rows."""
+    found: dict[str, list[Rule]] = {}
     for rule in rules():
-        mine = pending.filter(
-            (pl.col("table_name") == rule.contract.table) & (pl.col("parent") == rule.parent.file)
-        )
-        if not mine.height:
-            continue
-        parents = group.parents(rule, sorted(mine["parent_hospcode"].unique().to_list()))
-        missing.append(mine.join(parents, on=["parent", "parent_hospcode", "link"], how="anti"))
-    return pl.concat(missing) if missing else pending.clear()
+        found.setdefault(rule.contract.file, []).append(rule)
+    return found
+
+
+def _targets() -> dict[tuple[str, tuple[str, ...]], list[str]]:
+    """(parent file, its columns that are named) -> tables of the children."""
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for rule in rules():
+        found.setdefault((rule.parent.file, rule.parent.parent_columns), []).append(rule.contract.table)
+    return found
+
+
+def _parents(group: Group) -> dict[str, pl.DataFrame]:
+    """File that is a parent -> the columns that children name, of the rows that the batch wrote."""
+    columns: dict[str, set[str]] = {}
+    for rule in rules():
+        columns.setdefault(rule.parent.file, set()).update(_fields(rule.parent.parent_columns))
+    found = {}
+    for file, wanted in columns.items():
+        contract = contracts()[file]
+        found[file] = group.rows(contract, group.fresh(contract), sorted(wanted), group.hospcodes)
+    return found
+
+
+def _unmatched(rule: Rule, rows: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
+    """Child rows with a link to none of these parents; an empty value is no link."""
+    mine, theirs = _fields(rule.parent.columns), _fields(rule.parent.parent_columns)
+    linked = rows.drop_nulls(mine)
+    return linked.join(parents, left_on=mine, right_on=theirs, how="anti")
+
+
+def _looked_up(group: Group, target: tuple[str, tuple[str, ...]], pending: pl.DataFrame) -> pl.DataFrame:
+    """Pending links whose parent stands in no file of the lake: only their facilities are read."""
+    file, columns = target
+    contract, asked = contracts()[file], sorted(pending["parent_hospcode"].unique().to_list())
+    paths = chosen(group.task["files"].get(contract.table, []), asked) if asked else []
+    rows = group.rows(contract, paths, _fields(columns), asked)
+    parents = rows.select(pl.col("hospcode").alias("parent_hospcode"), _link(columns).alias("link"))
+    return pending.join(parents, on=["parent_hospcode", "link"], how="anti", maintain_order="left")
+
+
+def _without_parent(group: Group, before: pl.DataFrame) -> pl.DataFrame:
+    """Orphans as they are now: of the batch's rows, and of those known before that no row replaced.
+
+    Most children come with their parents, so these are looked at first; the state is read for the rest alone.
+    """
+    parents = _parents(group)
+    known = before.drop("_path")
+    if group.task["resolve"]:
+        known = known.filter(~of_facilities(group.hospcodes))
+    pending = []
+    for file, own in _by_child().items():
+        contract = contracts()[file]
+        columns = {name for rule in own for name in _fields(rule.parent.columns)}
+        paths = group.fresh(contract)
+        rows = group.rows(contract, paths, [*sorted(columns | {"hospcode"}), *PLACE], group.hospcodes)
+        replaced = rows.select(pl.lit(contract.table).alias("table_name"), "hospcode", _child=pl.col("_key"))
+        known = known.join(replaced, on=["table_name", "hospcode", "_child"], how="anti")
+        pending += [links(rule, _unmatched(rule, rows, parents[rule.parent.file])) for rule in own]
+    found = pl.concat([known, *pending])
+    missing = []
+    for target, tables in _targets().items():
+        mine = found.filter((pl.col("parent") == target[0]) & pl.col("table_name").is_in(tables))
+        missing.append(_looked_up(group, target, mine))
+    return pl.concat(missing)
 
 
 def find_orphans(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Phase 3, for some facilities: yields the file of new orphans, and notes those that are none any more."""
+    """Phase 3, for some facilities: yields the file of new orphans, and notes those that are none any more.
+
+    An orphan whose row or link changed is replaced: its line in the lake is the one it has now.
+    """
     settings = load()
     group = Group(settings, task)
     before = group.before()
-    candidates = pl.concat([links(rule, group.children(rule)) for rule in rules()])
-    known = before.drop("_path").join(candidates, on="_key", how="anti")
-    if task["resolve"]:
-        known = known.filter(~of_facilities(group.hospcodes))
-    after = _without_parent(group, pl.concat([known, candidates]))
-    gone = before.join(after, on="_key", how="anti").select("_path", "_key")
-    fresh = after.join(before, on="_key", how="anti").with_columns(pl.lit(task["batch"]).alias("_batch"))
+    after = _without_parent(group, before)
+    same = ["_key", "parent_hospcode", "link", "_receipt", "_member", "_line"]
+    gone = before.join(after, on=same, how="anti").select("_path", "_key")
+    fresh = after.join(before, on=same, how="anti").with_columns(pl.lit(task["batch"]).alias("_batch"))
     if fresh.height:
         path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
         schema = arrow_schema(orphan_schema())

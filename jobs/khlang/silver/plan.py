@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from khlang.lake.passes import is_again
 from khlang.lake.tables import Part
+
+LAST = "\uffff"
+"""Greater than every code of a facility."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,18 @@ def near(parts: Sequence[Part], hospcodes: Sequence[str]) -> list[dict[str, Any]
     return plain(part for part in parts if part.overlaps(hospcodes[0], hospcodes[-1]))
 
 
+def held(parts: Iterable[Part], hospcodes: Iterable[str]) -> list[str]:
+    """Of these facilities those of which a file may hold rows, sorted."""
+    spans: list[tuple[str, str]] = []
+    for low, high in sorted((part.low or "", part.high or LAST) for part in parts):
+        if spans and low <= spans[-1][1]:
+            low, high = spans[-1][0], max(high, spans.pop()[1])
+        spans.append((low, high))
+    lows = [low for low, _ in spans]
+    places = ((hospcode, bisect_right(lows, hospcode) - 1) for hospcode in sorted(hospcodes))
+    return [hospcode for hospcode, place in places if place >= 0 and hospcode <= spans[place][1]]
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """Committed files of one table: its bronze, its silver as visible before the batch."""
@@ -92,9 +108,7 @@ def settle_tasks(
     """
     came = dict(scope.rows.get(file, {}))
     stored = [part for part in files.silver if part.rows]
-    for hospcode in sorted(people.moved - set(came)):
-        if any(part.overlaps(hospcode, hospcode) for part in stored):
-            came[hospcode] = 0
+    came |= dict.fromkeys(held(stored, people.moved - set(came)), 0)
     anew = {hospcode: came.get(hospcode, 0) for hospcode in scope.resolve | reread(scope, files.bronze)}
     tasks = []
     for resolve, wanted in ((False, {h: n for h, n in came.items() if h not in anew}), (True, anew)):
@@ -103,9 +117,12 @@ def settle_tasks(
             sources, state = near(own, hospcodes), near(stored, hospcodes)
             if not sources and not state:
                 continue
+            rows = sum(wanted[hospcode] for hospcode in hospcodes)
+            if resolve:
+                rows = sum(part.rows for part in own if part.overlaps(hospcodes[0], hospcodes[-1]))
             tasks.append(
                 {
-                    "file": file, "hospcodes": hospcodes, "resolve": resolve, "batch": scope.batch,
+                    "file": file, "hospcodes": hospcodes, "rows": rows, "resolve": resolve, "batch": scope.batch,
                     "attempt": scope.attempt, "batches": list(scope.sources), "bronze": sources,
                     "silver": state, "sent_at": dict(scope.sent_at), "withdrawn": list(scope.withdrawn),
                     "person_before": near(people.before, hospcodes),
@@ -116,16 +133,22 @@ def settle_tasks(
     return tasks
 
 
-def rewrite_tasks(scope: Scope, drops: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def rewrite_tasks(
+    scope: Scope, drops: Iterable[Mapping[str, Any]], rows_of: Callable[[str], Mapping[str, int]]
+) -> list[dict[str, Any]]:
     """One task per committed file that holds replaced rows, with all the notes about it."""
     noted: dict[tuple[str, str], list[str]] = {}
     for drop in drops:
         for path in drop["paths"]:
             noted.setdefault((drop["table"], path), []).append(drop["reference"])
+    rows = {table: rows_of(table) for table in {table for table, _ in noted}}
     return [
-        {"table": table, "path": path, "drops": notes, "batch": scope.batch, "attempt": scope.attempt}
+        {
+            "table": table, "path": path, "rows": rows[table].get(path, 0), "drops": notes,
+            "batch": scope.batch, "attempt": scope.attempt,
+        }
         for (table, path), notes in sorted(noted.items())
-    ]
+    ]  # fmt: skip
 
 
 def orphan_tasks(
@@ -142,7 +165,8 @@ def orphan_tasks(
         wanted = {hospcode: n for hospcode, n in total.items() if (hospcode in scope.resolve) is resolve}
         tasks += [
             {
-                "hospcodes": hospcodes, "resolve": resolve, "batch": scope.batch, "attempt": scope.attempt,
+                "hospcodes": hospcodes, "rows": sum(wanted[hospcode] for hospcode in hospcodes),
+                "resolve": resolve, "batch": scope.batch, "attempt": scope.attempt,
                 "files": files, "orphans": plain(orphans),
             }
             for hospcodes in groups(wanted, most_rows)
@@ -151,12 +175,6 @@ def orphan_tasks(
 
 
 def numbered(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tasks with a number each, which names the files they write."""
-    return [task | {"number": number} for number, task in enumerate(tasks)]
-
-
-def written_of(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The results that are files, without their kind."""
-    return [
-        {k: v for k, v in result.items() if k != "kind"} for result in results if result["kind"] == "file"
-    ]
+    """Tasks with a number each, which names the files they write; the longest stand first."""
+    ordered = sorted(tasks, key=lambda task: -task.get("rows", 0))
+    return [task | {"number": number} for number, task in enumerate(ordered)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ class Share:
     settings: Settings
     contract: Contract
     task: dict[str, Any]
+    linked: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def hospcodes(self) -> list[str]:
@@ -53,12 +54,16 @@ class Share:
         return read(self.settings, name, paths, silver_schema(self.contract), columns, where, "_path")
 
     def links(self, which: str) -> pl.DataFrame:
-        """(hospcode, pid, person_key) of the facilities' patients before or after this batch."""
+        """(hospcode, pid, person_key) of the facilities' patients with a CID before or after this batch."""
+        if which in self.linked:
+            return self.linked[which]
         person = contracts()["PERSON"]
         paths = chosen(self.task[which], self.hospcodes)
         columns = ["hospcode", "pid", "cid"]
-        where = of_facilities(self.hospcodes)
-        return links_of(read(self.settings, "silver.person", paths, silver_schema(person), columns, where))
+        where = of_facilities(self.hospcodes) & pl.col("cid").is_not_null()
+        rows = read(self.settings, "silver.person", paths, silver_schema(person), columns, where)
+        self.linked[which] = links_of(rows)
+        return self.linked[which]
 
 
 def _keyed(share: Share, rows: pl.DataFrame) -> pl.DataFrame:
@@ -117,6 +122,5 @@ def _written(share: Share, rows: pl.DataFrame) -> Written:
     path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
     schema = arrow_schema(silver_schema(contract))
     client = boto(share.settings, "lake")
-    return write(
-        client, share.settings, f"silver.{contract.table}", path, rows.sort("hospcode", "_key"), schema
-    )
+    ordered = rows.sort("hospcode", maintain_order=True)
+    return write(client, share.settings, f"silver.{contract.table}", path, ordered, schema)
