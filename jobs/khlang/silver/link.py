@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+NO_LINKS = pl.DataFrame(schema=dict.fromkeys(("hospcode", "pid", "person_key"), pl.String()))
+"""Nobody is known to PERSON."""
+
 
 def links_of(person: pl.DataFrame) -> pl.DataFrame:
     """PERSON rows -> (hospcode, pid, person_key): the CID's pseudonym, without one the patient's own.

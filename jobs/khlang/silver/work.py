@@ -16,7 +16,7 @@ from khlang.lake.tables import Written
 from khlang.model.contract import Contract, contracts
 from khlang.settings import Settings, load
 from khlang.silver.current import classify, counted, has_person, latest, silver_schema, timed
-from khlang.silver.link import links_of, moved, with_person_key
+from khlang.silver.link import NO_LINKS, links_of, moved, with_person_key
 from khlang.silver.stored import accepted, chosen, of_facilities, put_drops, read
 
 
@@ -42,7 +42,8 @@ class Share:
         if withdrawn:
             condition = condition & ~pl.col("_receipt").is_in(withdrawn)
         schema = stored_schema(self.contract)
-        rows = read(self.settings, f"bronze.{self.contract.table}", paths, schema, list(schema), condition)
+        columns = [name for name in silver_schema(self.contract) if name in schema]
+        rows = read(self.settings, f"bronze.{self.contract.table}", paths, schema, columns, condition)
         return timed(rows, {r: datetime.fromisoformat(at) for r, at in self.task["sent_at"].items()})
 
     def state(self, columns: list[str], condition: pl.Expr | None = None) -> pl.DataFrame:
@@ -71,7 +72,7 @@ def _keyed(share: Share, rows: pl.DataFrame) -> pl.DataFrame:
     if share.contract.file == "PERSON":
         rows = rows.with_columns(pl.coalesce("cid", "pid").alias("person_key"))
     elif has_person(share.contract):
-        rows = with_person_key(rows, share.links("person_after"))
+        rows = with_person_key(rows, share.links("person_after") if rows.height else NO_LINKS)
     return rows.with_columns(pl.lit(share.task["batch"]).alias("_batch")).select(
         list(silver_schema(share.contract))
     )
@@ -122,5 +123,6 @@ def _written(share: Share, rows: pl.DataFrame) -> Written:
     path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
     schema = arrow_schema(silver_schema(contract))
     client = boto(share.settings, "lake")
-    ordered = rows.sort("hospcode", maintain_order=True)
+    is_ordered = rows["hospcode"].is_sorted()
+    ordered = rows if is_ordered else rows.sort("hospcode", maintain_order=True)
     return write(client, share.settings, f"silver.{contract.table}", path, ordered, schema)
