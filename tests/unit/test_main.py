@@ -110,8 +110,8 @@ def test_what_is_asked_wrongly_is_told_in_both_languages_with_place_and_next_ste
 def test_the_age_of_keys_stands_on_bangkoks_clock_and_in_json_in_utc(asked: Asked, tmp_path: Path) -> None:
     asked.monkeypatch.setenv("KHLANG_HOME", str(tmp_path))
     keys.create(Settings(home=tmp_path), lambda: datetime(2026, 11, 1, 20, 5, tzinfo=UTC))
-    asked.monkeypatch.setenv("COLUMNS", "120")
-    assert "2026-11-02 03:05:00 +07 (Asia/Bangkok)" in asked("keys", "show")[1]
+    shown = asked("keys", "show")[1]
+    assert "2026-11-02 03:05:00 +07" in shown and "created (Asia/Bangkok)" in shown
     assert '"created": "2026-11-01T20:05:00+00:00"' in asked("keys", "show", "--json")[1]
 
 

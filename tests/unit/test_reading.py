@@ -100,8 +100,8 @@ def test_the_command_shows_counts_and_lists_tables(
     assert "1 of 2 rows, 3 of 3 columns" in told and "silver.person, version 0" in told and "--rows" in told
     command.table("silver.person", columns="sex")
     told = capsys.readouterr().out
-    assert "3 of 3 rows, 1 of 3 columns" in told and "hospcode, hn" in told
+    assert "3 of 3 rows, 1 of 3 columns" in told and ": hospcode, hn" in told
     command.table()
-    assert capsys.readouterr().out == "silver: silver.person\n"
+    assert capsys.readouterr().out.splitlines()[0] == "silver: person"
     with pytest.raises(SettingsError, match=r"table\.column"):
         command.table("silver.person", columns="sexx")

@@ -43,15 +43,22 @@ def test_lines_with_thai_end_in_one_column() -> None:
 
 
 def test_key_then_required_columns_come_before_others_and_bookkeeping_last() -> None:
-    filled = [column for column in PERSON.columns if column != "prename"]
-    assert order("silver.person", PERSON.columns, filled) == [
+    assert order("silver.person", PERSON.columns, {"hospcode", "prename"}) == [
         "hospcode", "pid", "sex", "birth", "cid", "house", "weight_kg", "person_key", "prename", "_key", "_batch",
     ]  # fmt: skip
 
 
 def test_a_table_without_a_contract_keeps_its_own_order() -> None:
     columns = ["indicator", "level", "_batch", "value"]
-    assert order("gold.indicator", columns, columns) == ["indicator", "level", "value", "_batch"]
+    assert order("gold.indicator", columns, ()) == ["indicator", "level", "value", "_batch"]
+
+
+def test_what_is_the_same_in_all_rows_makes_room_and_is_told_below() -> None:
+    rows = pl.DataFrame(
+        {"indicator": ["a", "b"], "level": ["province"] * 2, "month": [""] * 2, "value": [1.5, 2]}
+    )
+    left = show(Console(file=io.StringIO(), width=30), "gold.indicator", rows)
+    assert left == ["level = province (all)", "month"]
 
 
 def test_columns_that_are_asked_for_are_shown_whole_however_wide() -> None:
@@ -69,7 +76,7 @@ def test_a_long_value_is_cut_between_letters_and_never_from_its_vowel() -> None:
 
 def test_bytes_moments_and_nothing_have_a_form() -> None:
     assert [cell(value) for value in (b"\x01\xff", None, "a\nb", 7)] == ["01ff", "-", "a b", "7"]
-    assert cell(datetime(2026, 11, 1, 20, 5, tzinfo=UTC)) == "2026-11-02 03:05:00+07"
+    assert cell(datetime(2026, 11, 1, 20, 5, tzinfo=UTC)) == "2026-11-02 03:05:00 +07"
     assert cell(datetime(2026, 11, 1, 20, 5)) == "2026-11-01 20:05:00"
 
 

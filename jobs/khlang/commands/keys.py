@@ -27,7 +27,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a
     from rich.table import Table
 
     from khlang.lake.keys import KeyStore
-    from khlang.model.bangkok import in_bangkok
+    from khlang.model.bangkok import clock
     from khlang.settings import load
 
     now = datetime.now(UTC)
@@ -36,7 +36,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a
             "purpose": key.purpose,
             "version": key.version,
             "id": key.id,
-            "created": key.created.isoformat(timespec="seconds") if as_json else in_bangkok(key.created),
+            "created": key.created.isoformat(timespec="seconds") if as_json else clock(key.created),
             "days": (now - key.created).days,
         }
         for key in KeyStore.open(load()).listed()
@@ -45,7 +45,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    table = Table(*rows[0])
+    table = Table(*("created (Asia/Bangkok)" if name == "created" else name for name in rows[0]))
     for row in rows:
         table.add_row(*map(str, row.values()))
     Console().print(table)

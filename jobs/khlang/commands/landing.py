@@ -121,9 +121,11 @@ def list_facilities(as_json: Json = False) -> None:
         for row in found:
             typer.echo(json.dumps(row, ensure_ascii=False))
         return
-    table = Table(*(found[0] if found else ["hospcode"]))
+    table = Table("รหัส\nhospcode", "รหัส 9\nhospcode9", "ชื่อ\nname", "ระดับ\nlevel", "ประเภท\ntype")
+    table.add_column("เขต จว. อ. ต.\nregion, place", no_wrap=True)
     for row in found:
-        table.add_row(*map(str, row.values()))
+        place = " ".join(str(row[name]) for name in ("health_region", "province", "ampur", "tambon"))
+        table.add_row(*(row[name] for name in ("hospcode", "hospcode9", "name", "level", "hostype")), place)
     screen().print(table)
 
 

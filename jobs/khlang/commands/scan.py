@@ -104,15 +104,10 @@ def _progress() -> Iterator[Say]:
 
 
 def _show(report: Report) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if report.counts:
-        table = Table("where", "kind", "spelling", "count", "values", "first at", "mark")
-        for hit in report.hits():
-            table.add_row(*map(str, asdict(hit).values()))
-        console.print(table)
+    for hit in report.hits():  # plain lines: a narrow terminal may wrap a place, but never cut it
+        typer.echo(hit.where)
+        counted = f"{hit.count} times, {hit.values} values, the first at byte {hit.offset}, mark {hit.mark}"
+        typer.echo(f"    {hit.kind} as {hit.spelling}: {counted}")
     for title, places in (("not read", report.unread), ("not unpacked, bytes searched", report.undecoded)):
         for where, why in sorted(places.items()):
             typer.echo(f"{title}: {where} ({why})")

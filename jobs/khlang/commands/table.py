@@ -64,12 +64,14 @@ def _show(found: Table, asked: list[str], rows: int) -> None:
 
 
 def _list(known_at: datetime | None) -> None:
-    """The tables that readers may see, a line for each zone."""
+    """The tables that readers may see, zone by zone."""
     from khlang.lake.reader import visible
 
     versions = visible(known_at)
     for zone in dict.fromkeys(name.partition(".")[0] for name in sorted(versions)):
-        names = sorted(name for name in versions if name.partition(".")[0] == zone)
+        names = sorted(name.partition(".")[2] for name in versions if name.partition(".")[0] == zone)
         typer.echo(f"{zone}: {', '.join(names)}")
-    if not versions:
+    if versions:
+        typer.echo(f"name one as zone.table / ระบุชื่อแบบนี้: khlang table {max(versions)}")
+    else:
         typer.echo("no table yet: no batch is complete / ยังไม่มีตาราง: ยังไม่มีชุดข้อมูลที่เสร็จสมบูรณ์")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from khlang.model.bangkok import BANGKOK
+from khlang.model.bangkok import clock
 from khlang.model.contract import contracts
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ BETWEEN = 3
 """Cells that a column takes beside its content: a blank on both sides and a border."""
 
 
-def order(name: str, columns: Sequence[str], filled: Sequence[str]) -> list[str]:
+def order(name: str, columns: Sequence[str], dull: Collection[str]) -> list[str]:
     """Columns of table `name`, those that tell most first.
 
-    Key, then what the contract requires, then its other columns, then our own; within each those that hold a
-    value in the rows at hand before those that do not; columns of bookkeeping (`_...`) last.
+    Key, then what the contract requires, then its other columns, then our own. Behind these the `dull` ones,
+    which hold one and the same value (or none) in all rows at hand; columns of bookkeeping (`_...`) last.
     """
     contract = contracts().get(name.partition(".")[2].upper())
     ranks: dict[str, int] = {}
@@ -36,8 +36,8 @@ def order(name: str, columns: Sequence[str], filled: Sequence[str]) -> list[str]
         ranks |= {key.lower(): 0 for key in contract.key}
 
     def _rank(column: str) -> tuple[bool, bool, int]:
-        own = 2 if contract is None else 3
-        return column.startswith("_"), column not in filled, ranks.get(column, own)
+        rank = ranks.get(column, 2 if contract is None else 3)
+        return column.startswith("_"), column in dull and rank > 0, rank
 
     return sorted(columns, key=_rank)
 
@@ -61,7 +61,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return f"{value.astimezone(BANGKOK):%Y-%m-%d %H:%M:%S+07}"
+        return clock(value)
     return " ".join(str(value).split())
 
 
@@ -79,12 +79,15 @@ def cut(text: str, width: int = WIDEST) -> str:
 
 
 def show(console: Console, name: str, rows: pl.DataFrame, asked: Sequence[str] = ()) -> list[str]:
-    """Print rows; the columns asked for, else as many as fit. Gives back the columns that are not shown."""
+    """Print rows; the columns asked for, else as many as fit. Gives back the columns that are not shown.
+
+    One that holds the same value in all these rows is given back with it: `level = province`.
+    """
     whole = {column: [cell(value) for value in rows[column]] for column in rows.columns}
     shown = whole if asked else {column: [cut(text) for text in texts] for column, texts in whole.items()}
     wide = {column: max(map(cell_len, (column, *texts))) for column, texts in shown.items()}
-    filled = [column for column in rows.columns if rows[column].null_count() < rows.height]
-    ordered = order(name, rows.columns, filled)
+    dull = {column for column, texts in whole.items() if len(texts) > 1 and len(set(texts)) == 1}
+    ordered = order(name, rows.columns, dull)
     chosen = list(asked)
     if not asked:
         room = fitting([(column, wide[column]) for column in ordered], console.width)
@@ -96,7 +99,11 @@ def show(console: Console, name: str, rows: pl.DataFrame, asked: Sequence[str] =
     needed = sum(wide[column] + BETWEEN for column in chosen) + 1
     wide_enough = console if needed <= console.width else Console(file=console.file, width=needed)
     wide_enough.print(table)
-    return [column for column in ordered if column not in chosen]
+    left = [column for column in ordered if column not in chosen]
+    same = {
+        column: shown[column][0] for column in dull if column[0] != "_" and shown[column][0] not in ("-", "")
+    }
+    return [f"{column} = {same[column]} (all)" if column in same else column for column in left]
 
 
 def _side(rows: pl.DataFrame, column: str) -> Any:

@@ -28,7 +28,7 @@ def known_tables() -> tuple[str, ...]:
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean silver.person, bronze.person?`, or nothing when no name is near."""
     names = list(known)
-    near = get_close_matches(name.lower(), names, 3, 0.6)
+    near = get_close_matches(name.lower(), names, 3, 0.75)
     near += [other for other in names if other.endswith(f".{name.lower()}") and other not in near]
     return f"did you mean {', '.join(near)}? " if near else ""
 

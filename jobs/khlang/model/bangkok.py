@@ -8,8 +8,13 @@ BANGKOK = timezone(timedelta(hours=7), "Asia/Bangkok")
 """Bangkok has kept this offset since 1920 and knows no summer time: no table of zones is needed."""
 
 
-def in_bangkok(moment: datetime) -> str:
-    """`2026-11-22 09:50:00 +07 (Asia/Bangkok)`; a moment without a zone would be a guess and is refused."""
+def clock(moment: datetime) -> str:
+    """`2026-11-22 09:50:00 +07`; a moment without a zone would be a guess and is refused."""
     if moment.tzinfo is None:
         raise ValueError("a moment needs its zone")
-    return f"{moment.astimezone(BANGKOK):%Y-%m-%d %H:%M:%S +07 (%Z)}"
+    return f"{moment.astimezone(BANGKOK):%Y-%m-%d %H:%M:%S +07}"
+
+
+def in_bangkok(moment: datetime) -> str:
+    """`2026-11-22 09:50:00 +07 (Asia/Bangkok)`: the same where no heading names the zone."""
+    return f"{clock(moment)} ({BANGKOK.tzname(None)})"
