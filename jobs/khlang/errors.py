@@ -20,6 +20,10 @@ class KhlangError(Exception):
         then = f" -> {next_step}" if next_step else ""
         super().__init__(f"{code}: {en}{where}{then}")
 
+    def __reduce__(self) -> tuple[type[KhlangError], tuple[str, ...]]:
+        """Its parts: a worker process hands a failure over whole."""
+        return type(self), (self.code, self.en, self.th, self.place, self.next_step)
+
 
 class SettingsError(KhlangError):
     """A setting, or what a command was asked for, is missing or wrong."""

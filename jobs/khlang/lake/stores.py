@@ -64,7 +64,7 @@ def _made(service: str, place: str, keys: tuple[str, str], region: str, process:
         connect_timeout=10,
         read_timeout=120,
         max_pool_connections=16,
-        proxies={} if _is_local(place) else None,
+        proxies={} if is_local(place) else None,
     )
     make: Any = boto3.session.Session().client  # the overloads name every service by a literal
     access, secret = keys
@@ -128,5 +128,6 @@ def _database_url(settings: Settings, role: str, password: str) -> str:
     return f"postgresql+psycopg://{role}:{quote(password)}@127.0.0.1:{settings.port('database')}/khlang"
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
+    """Whether a store is on this machine: it is then called past any proxy."""
     return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}

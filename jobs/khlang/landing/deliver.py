@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from khlang.lake.ledger import Delivery
-from khlang.landing.door import Door, Failed
+from khlang.landing.door import Door
 from khlang.landing.offer import from_files
+from khlang.landing.work import Failed
 from khlang.settings import Settings
 
 

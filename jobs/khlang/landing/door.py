@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC
 from typing import Self
 
-from khlang.conform.unpack import Unpacked, Verdict, verify
-from khlang.errors import KhlangError, StoreError
+from khlang.conform.unpack import Verdict, verify
+from khlang.errors import StoreError
 from khlang.lake.ledger import Delivery, Judged, Ledger, receipt_number
 from khlang.lake.locks import writer
-from khlang.lake.names import NameBooks, names_of
+from khlang.lake.names import NameBooks
 from khlang.lake.vault import Vault
-from khlang.landing.offer import Examined, Offer, examine
+from khlang.landing.offer import Examined, Offer, take_out
+from khlang.landing.work import Failed, Stowing, Workers, write_names
 from khlang.settings import Settings
 
-CHUNK = 64
-"""Zips examined, stored and settled together: few transactions, little memory."""
+CHUNK = 128
+"""Zips stowed and settled together: few transactions, little memory."""
 
-THREADS = 8
+FEW = 48
+"""Up to so many zips are taken by this process alone: others would take longer to start."""
+
+AHEAD = 2
+"""Chunks that are looked at before their turn comes."""
+
 UNNAMED = "_unnamed"
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An offer that could not be stored: it stays where it is and is taken the next time."""
-
-    receipt: str
-    error: KhlangError
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A zip whose bytes are safe in landing, with what the door says about it."""
-
-    delivery: Delivery
-    verdict: Verdict
-    code: str | None
-    examined: Examined
 
 
 def judge(verdict: Verdict, sender: str | None, registry: frozenset[str]) -> str | None:
@@ -66,20 +53,28 @@ class Door:
         self._ledger = Ledger.open(settings)
         self._vault = Vault(settings)
         self._books = NameBooks(settings)
-        self._pool = ThreadPoolExecutor(THREADS, "door")
 
     def take(self, offers: Iterable[Offer]) -> Iterator[Delivery | Failed]:
         """Take zips in the order given; yields each with its final state, a chunk at a time.
 
-        One that fails does not stop the others.
+        One that fails does not stop the others. The ledger is written here, in the order of arrival; the zips
+        pass through worker processes when they are many.
         """
         waiting = iter(offers)
-        while chunk := list(itertools.islice(waiting, CHUNK)):
-            looked = list(self._pool.map(self._examine, chunk))
-            with writer(self._settings, "landing"):
-                entered = self._enter([found for found in looked if isinstance(found, Examined)])
-            yield from (failed for failed in looked if isinstance(failed, Failed))
-            yield from entered
+        first = list(itertools.islice(waiting, FEW + 1))
+        waiting = itertools.chain(first, waiting)
+        chunks = iter(lambda: list(itertools.islice(waiting, CHUNK)), [])
+        with Workers(self._settings, spread=len(first) > FEW) as workers:
+            looking = deque(map(workers.look, itertools.islice(chunks, AHEAD)))
+            while looking:
+                looked = list(looking.popleft())
+                with writer(self._settings, "landing"):
+                    entered = self._enter([found for found in looked if isinstance(found, Examined)])
+                    tried = workers.stow(entered)
+                    looking.extend(map(workers.look, itertools.islice(chunks, 1)))
+                    left = self._leave(entered, list(tried))
+                yield from (failed for failed in looked if isinstance(failed, Failed))
+                yield from left
 
     def finish(self) -> list[Delivery]:
         """Settle what a process that died left behind: what has its bytes in landing, from there.
@@ -90,43 +85,43 @@ class Door:
         with writer(self._settings, "landing"):
             whole = []
             for delivery in self._ledger.unsettled():
-                if (found := self._found(delivery)) is None:
+                if (found := self._found(delivery)) is not None:
+                    whole.append((delivery, found))
+                else:
                     self._ledger.abandon(delivery.receipt)
-                    continue
-                code = judge(found.verdict, delivery.sender, self._registry())
-                whole.append(_Stored(delivery, found.verdict, code, found))
-            return list(self._settle(whole).values())
+            stored = self._judged(whole)
+            unnamed = write_names(self._settings, [each for each in stored if each.told])
+            settled = self._settle([each for each in stored if each.receipt not in unnamed])
+        for failure in unnamed.values():
+            raise failure.error
+        return list(settled.values())
 
     def __enter__(self) -> Self:
         """The open door."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give threads and connections back."""
-        self._pool.shutdown()
+        """Give connections back."""
         self._ledger.close()
 
-    def _examine(self, offer: Offer) -> Examined | Failed:
-        """Read an offer; one that changed or went meanwhile is left for the next time."""
-        try:
-            return examine(offer, self._settings)
-        except KhlangError as error:
-            return Failed("", error)
-
-    def _enter(self, found: Sequence[Examined]) -> list[Delivery | Failed]:
-        """Record as received, store, settle."""
-        registry = self._registry()
+    def _enter(self, found: Sequence[Examined]) -> list[Stowing]:
+        """Record as received, with what will become of them."""
         arrivals = self._ledger.arrivals(len(found)) if found else []
-        deliveries = [self._delivery(*pair) for pair in zip(found, arrivals, strict=True)]
-        self._ledger.receive(deliveries)
-        tried = list(self._pool.map(self._store, deliveries, found, itertools.repeat(registry)))
-        stored = [result for result in tried if isinstance(result, _Stored)]
+        pairs = zip(found, arrivals, strict=True)
+        judged = self._judged([(self._delivery(each, arrival), each) for each, arrival in pairs])
+        self._ledger.receive([each.delivery for each in judged])
+        return judged
+
+    def _leave(self, entered: Sequence[Stowing], tried: Sequence[Failed | None]) -> list[Delivery | Failed]:
+        """Settle what is safe in landing; it leaves the inbox."""
+        stored = [each for each, failure in zip(entered, tried, strict=True) if failure is None]
         settled = self._settle(stored)
-        for result in stored:
-            result.examined.offer.taken()
+        take_out(each.found.offer for each in stored)
         if settled:
-            self._ledger.audit("door", "receive", f"{deliveries[0].receipt} .. {deliveries[-1].receipt}")
-        return [settled[r.delivery.receipt] if isinstance(r, _Stored) else r for r in tried]
+            first, last = entered[0].delivery.receipt, entered[-1].delivery.receipt
+            self._ledger.audit("door", "receive", f"{first} .. {last}")
+        pairs = zip(entered, tried, strict=True)
+        return [failure or settled[each.receipt] for each, failure in pairs]
 
     def _delivery(self, found: Examined, arrival: int) -> Delivery:
         """The ledger's row of a zip that is about to be stored; outside landing a strange name is not shown."""
@@ -149,51 +144,28 @@ class Door:
             sender=found.offer.sender,
         )
 
-    def _store(self, delivery: Delivery, found: Examined, registry: frozenset[str]) -> _Stored | Failed:
-        try:
-            with found.open() as source:
-                self._vault.put(delivery, source)
-        except KhlangError as error:
-            return Failed(delivery.receipt, error)
-        code = judge(found.verdict, delivery.sender, registry)
-        return _Stored(delivery, found.verdict, code, found)
+    def _judged(self, zips: Sequence[tuple[Delivery, Examined]]) -> list[Stowing]:
+        """What the registry and the contents that are known already make of zips."""
+        in_force = self._ledger.in_force({str(delivery.hospcode) for delivery, _ in zips})
+        judged = [
+            (delivery, found, judge(found.verdict, delivery.sender, in_force)) for delivery, found in zips
+        ]
+        contents = [(str(delivery.hospcode), str(found.verdict.content)) for delivery, found, _ in judged]
+        known = self._ledger.known_contents(contents)
+        # Two of one content may stand in one chunk: either may be the one that is accepted.
+        return [
+            Stowing(delivery, found, code, told=code is None and content not in known)
+            for (delivery, found, code), content in zip(judged, contents, strict=True)
+        ]
 
-    def _settle(self, stored: Sequence[_Stored]) -> dict[str, Delivery]:
-        """Name books first, then the ledger: an accepted delivery never lacks its names."""
-        booked = self._book(stored)
-        moved = self._ledger.settle(
-            [
-                Judged(s.delivery.receipt, s.code)
-                if s.code
-                else Judged(s.delivery.receipt, None, s.verdict.content, s.verdict.entries)
-                for s in stored
-            ]
-        )
-        for receipt, hospcode in booked.items():
-            if moved[receipt].state != "checked":
+    def _settle(self, stored: Sequence[Stowing]) -> dict[str, Delivery]:
+        """The ledger's word on zips that are safe with their names; by receipt."""
+        moved = self._ledger.settle([_verdict(each) for each in stored])
+        for each in stored:
+            receipt, hospcode = each.receipt, str(each.delivery.hospcode)
+            if each.told and moved[receipt].state != "checked":
                 self._books.remove(hospcode, receipt)
         return moved
-
-    def _book(self, stored: Sequence[_Stored]) -> dict[str, str]:
-        """Write the names of what will be accepted; receipt -> facility of each fragment."""
-        fresh: dict[tuple[str, str], _Stored] = {}
-        for s in stored:
-            if s.code is None:
-                fresh.setdefault((str(s.delivery.hospcode), str(s.verdict.content)), s)
-        for known in self._ledger.known_contents(fresh):
-            del fresh[known]
-        list(self._pool.map(self._write_names, fresh.values()))
-        return {s.delivery.receipt: hospcode for (hospcode, _), s in fresh.items()}
-
-    def _write_names(self, stored: _Stored) -> None:
-        with stored.examined.open() as source, Unpacked(source, self._settings) as unpacked:
-            names = names_of(unpacked, stored.verdict.entries, stored.delivery)
-        if names.people.height or names.homes.height or names.staff.height:
-            self._books.write(str(stored.delivery.hospcode), stored.delivery.receipt, names)
-
-    def _registry(self) -> frozenset[str]:
-        """Codes of the facilities in force."""
-        return frozenset(facility.hospcode for facility in self._ledger.facilities())
 
     def _found(self, delivery: Delivery) -> Examined | None:
         """A delivery's bytes as landing holds them; None unless they are all there."""
@@ -211,3 +183,10 @@ class Door:
                 raise
             return None
         return Examined(offer, delivery.size, delivery.sha256, verdict)
+
+
+def _verdict(each: Stowing) -> Judged:
+    """What the ledger is told of a zip."""
+    if each.code:
+        return Judged(each.receipt, each.code)
+    return Judged(each.receipt, None, each.found.verdict.content, each.found.verdict.entries)

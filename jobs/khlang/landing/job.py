@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from khlang.landing.door import Door, Failed
+from khlang.landing.door import Door
 from khlang.landing.offer import from_inbox
+from khlang.landing.work import Failed
 from khlang.settings import Settings
 
 

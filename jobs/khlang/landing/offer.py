@@ -4,48 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from khlang.conform.directory import Limits
 from khlang.conform.unpack import Verdict, verify
 from khlang.errors import KhlangError, StoreError
+from khlang.lake.objects import Objects
 from khlang.lake.sealing import WINDOW, RangeReader, digest
 from khlang.lake.stores import boto
 from khlang.lake.vault import fetcher
 from khlang.settings import Settings
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 KEPT_BYTES = 1 << 20
 """Zips up to this size are held in memory from the look to the safe; larger ones are read again."""
+
+MOST_REMOVED = 1000
+"""Objects that S3 removes with one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A zip somewhere: its name, when it came, who is known to have put it there, and how to read it.
 
-    `taken` is called when the zip is safe in landing: the inbox forgets its copy.
+    `lying` is its place in the inbox, if it came that way: once it is safe in landing it is taken from there.
     """
 
     name: str
     came_at: datetime
     sender: str | None
     open: Callable[[], BinaryIO] = field(repr=False)
-    taken: Callable[[], None] = field(default=lambda: None, repr=False)
+    lying: Lying | None = field(default=None, repr=False)
+
+    def taken(self) -> None:
+        """It is safe in landing."""
+        take_out([self])
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An offer that was read to its end: size, SHA-256, verdict."""
+    """An offer that was read to its end: size, SHA-256, verdict, and its bytes if they are few."""
 
     offer: Offer
     size: int
@@ -98,25 +104,24 @@ def from_inbox(settings: Settings) -> Inbox:
 
     The first folder is the facility whose credential may write it; an operator may use any other folder.
     """
-    client, bucket = boto(settings, "landing"), settings.bucket("inbox")
     try:
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        lister = boto(settings, "landing").get_paginator("list_objects_v2")
+        pages = lister.paginate(Bucket=settings.bucket("inbox"))
         listed = [entry for page in pages for entry in page.get("Contents", [])]
     except (BotoCoreError, ClientError):
         raise StoreError("store.read", "the inbox could not be listed", next_step="khlang status") from None
     zips = [entry for entry in listed if entry["Key"].lower().endswith(".zip")]
     zips.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
-    lying = [_Lying(client, bucket, entry["Key"], entry["ETag"], entry["Size"]) for entry in zips]
+    lying = [Lying(settings, entry["Key"], entry["ETag"], entry["Size"]) for entry in zips]
     came = [entry["LastModified"] for entry in zips]
-    return Inbox(tuple(map(_Lying.offer, lying, came)), len(listed) - len(zips))
+    return Inbox(tuple(map(Lying.offer, lying, came)), len(listed) - len(zips))
 
 
 @dataclass(frozen=True, slots=True)
-class _Lying:
+class Lying:
     """One object of the inbox at one content: a changed one is another offer, at the next listing."""
 
-    client: S3Client
-    bucket: str
+    settings: Settings = field(repr=False)
     key: str = field(repr=False)
     etag: str
     size: int
@@ -126,11 +131,14 @@ class _Lying:
         folder, _, name = self.key.rpartition("/")
         first = folder.partition("/")[0]
         sender = first if len(first) == 5 and first.isascii() and first.isdigit() else None
-        return Offer(name, came_at, sender, self.open, self.remove)
+        return Offer(name, came_at, sender, self.open, self)
 
     def open(self) -> BinaryIO:
         """A seekable reader; raises StoreError store.changed when the content is no longer the listed one."""
-        fetch = fetcher(self.client, self.bucket, self.key, self.etag)
+        objects = Objects.of(self.settings, "landing")
+        fetch = fetcher(objects, self.settings.bucket("inbox"), self.key, self.etag)
+        if 0 < self.size <= WINDOW:
+            return io.BytesIO(fetch(0, self.size))
 
         def _window(number: int) -> bytes:
             start = number * WINDOW
@@ -138,8 +146,19 @@ class _Lying:
 
         return io.BufferedReader(RangeReader(self.size, WINDOW, _window))  # type: ignore[return-value]
 
-    def remove(self) -> None:
-        """Take the object out of the inbox unless another content stands there by now."""
-        # It is safe in landing: what can not be removed now is found to be a duplicate at the next listing.
+    @staticmethod
+    def remove(lying: Sequence[Lying]) -> None:
+        """Take objects of one inbox out, each unless another content stands there by now."""
+        settings = lying[0].settings
+        listed: Any = [{"Key": each.key, "ETag": each.etag} for each in lying]
+        # They are safe in landing: what can not be removed now is found to be a duplicate at the next listing.
         with suppress(BotoCoreError, ClientError):
-            self.client.delete_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)
+            client = boto(settings, "landing")
+            client.delete_objects(Bucket=settings.bucket("inbox"), Delete={"Objects": listed, "Quiet": True})
+
+
+def take_out(offers: Iterable[Offer]) -> None:
+    """Offers that are safe in landing leave the inbox, many with one request."""
+    lying = iter([offer.lying for offer in offers if offer.lying is not None])
+    while some := list(islice(lying, MOST_REMOVED)):
+        Lying.remove(some)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import json
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+import numpy as np
 import polars as pl
 
 from khlang.errors import PrivacyError
@@ -14,11 +17,20 @@ from khlang.errors import PrivacyError
 PERSON = ("HOSPCODE", "PID", "HID", "NAME", "LNAME", "HN", "CID", "TELEPHONE", "MOBILE", "PASSPORT")
 HOME = ("HOSPCODE", "HID", "HOUSE", "HOUSE_ID", "TELEPHONE", "ROAD", "VILLANAME")
 PROVIDER = ("HOSPCODE", "PROVIDER", "NAME", "LNAME")
-_ALL = tuple(dict.fromkeys((*PERSON, *HOME, *PROVIDER)))
+_PARTS, _COLUMNS, _KEYS = ("people", "homes", "staff"), (PERSON, HOME, PROVIDER), ("pid", "hid", "name")
+_ARROW = b"ARROW1"
+
+ZIP = "zip"
+"""Column beside the wire names: which of many zips a row came in."""
 
 
-def _taken(frame: pl.DataFrame | None, columns: tuple[str, ...], key: str) -> pl.DataFrame:
-    """The wanted columns in lower case, trimmed, blank as null; rows without facility or key go; each once."""
+def _taken(
+    frame: pl.DataFrame | None, columns: tuple[str, ...], key: str, more: tuple[str, ...] = ()
+) -> pl.DataFrame:
+    """The wanted columns in lower case, trimmed, blank as null; rows without facility or key go; each once.
+
+    `more` columns lead and are taken as they are.
+    """
     if frame is None:
         return pl.DataFrame(schema={column.lower(): pl.String for column in columns})
     trimmed = [
@@ -26,8 +38,60 @@ def _taken(frame: pl.DataFrame | None, columns: tuple[str, ...], key: str) -> pl
          else pl.lit(None, pl.String)).alias(column.lower())
         for column in columns
     ]  # fmt: skip
-    chosen = frame.select(trimmed).filter(pl.col("hospcode").is_not_null() & pl.col(key).is_not_null())
-    return chosen.unique().sort(chosen.columns, nulls_last=True)
+    named = pl.col("hospcode").is_not_null() & pl.col(key).is_not_null()
+    chosen = frame.select(*more, *trimmed).filter(named).unique()
+    return chosen.sort(chosen.columns, nulls_last=True)
+
+
+Lists = dict[str, list[str | None]]
+"""Column -> its values."""
+
+
+def stored_apart(
+    person: pl.DataFrame | None, home: pl.DataFrame | None, provider: pl.DataFrame | None, zips: int
+) -> list[bytes | None]:
+    """Rows of many zips (column ZIP: 0, 1, 2 ...) -> each zip's book as `to_bytes` writes it, None if empty."""
+    parts: list[dict[str, Lists]] = [{} for _ in range(zips)]
+    for frame, part, columns, key in zip((person, home, provider), _PARTS, _COLUMNS, _KEYS, strict=True):
+        if frame is None:
+            continue
+        taken = _taken(frame, columns, key, (ZIP,))  # by zip: they are the first column of its order
+        values: Lists = taken.drop(ZIP).to_dict(as_series=False)
+        cuts = np.searchsorted(taken[ZIP].to_numpy(), np.arange(zips + 1))
+        for number in np.flatnonzero(np.diff(cuts)):
+            rows = slice(cuts[number], cuts[number + 1])
+            parts[number][part] = {column: listed[rows] for column, listed in values.items()}
+    return [_stored(told) if told else None for told in parts]
+
+
+def _stored(parts: dict[str, Lists]) -> bytes:
+    """A book's parts as bytes: most are of a few dozen people, where Arrow's own form is mostly form."""
+    return zlib.compress(json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+
+
+def _read(stored: bytes) -> dict[str, Lists]:
+    """What `_stored` wrote, or an older book in Arrow's form."""
+    if not stored.startswith(_ARROW):
+        parts: dict[str, Lists] = json.loads(zlib.decompress(stored))
+        return parts
+    whole = pl.read_ipc(io.BytesIO(stored))
+    return {
+        part: whole.filter(pl.col("part") == part)
+        .select(column.lower() for column in columns)
+        .to_dict(as_series=False)
+        for part, columns in zip(_PARTS, _COLUMNS, strict=True)
+    }
+
+
+def _joined(read: Sequence[dict[str, Lists]], part: str, columns: tuple[str, ...]) -> pl.DataFrame:
+    """One part of one or more books: each row once."""
+    told = [parts[part] for parts in read if part in parts]
+    names = [column.lower() for column in columns]
+    if any(set(lists) != set(names) for lists in told):
+        raise ValueError("another form")
+    every = {name: [value for lists in told for value in lists[name]] for name in names}
+    frame = pl.DataFrame(every, schema=dict.fromkeys(names, pl.String))
+    return frame if len(told) < 2 else frame.unique().sort(names, nulls_last=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,28 +138,22 @@ class Names:
         return not self.people.lazy().filter(wanted).head(1).collect().is_empty()
 
     def to_bytes(self) -> bytes:
-        """Arrow IPC, zstd: one table, the part (people, homes, staff) as a column. To be sealed by the vault."""
-        parts = {"people": self.people, "homes": self.homes, "staff": self.staff}
-        columns = [pl.lit(None, pl.String).alias(column.lower()) for column in _ALL]
-        marked = [pl.select(columns).clear().with_columns(pl.lit("").alias("part"))]
-        marked += [frame.with_columns(pl.lit(part).alias("part")) for part, frame in parts.items()]
-        sealed = io.BytesIO()
-        pl.concat(marked, how="diagonal").write_ipc(
-            sealed, compression="zstd", compat_level=pl.CompatLevel.oldest()
-        )
-        return sealed.getvalue()
+        """The parts that hold anything, as compressed JSON. To be sealed by the vault."""
+        frames = zip(_PARTS, (self.people, self.homes, self.staff), strict=True)
+        return _stored({part: frame.to_dict(as_series=False) for part, frame in frames if frame.height})
 
     @classmethod
     def from_bytes(cls, sealed: bytes) -> Names:
         """What `to_bytes` wrote; PrivacyError when it is anything else."""
+        return cls.from_parts([sealed])
+
+    @classmethod
+    def from_parts(cls, sealed: Sequence[bytes]) -> Names:
+        """Many times what `to_bytes` wrote, as one book: parted and sorted once, not once for each."""
         try:
-            whole = pl.read_ipc(io.BytesIO(sealed))
-            part = {name: whole.filter(pl.col("part") == name) for name in ("people", "homes", "staff")}
-            return cls(
-                part["people"].select(column.lower() for column in PERSON),
-                part["homes"].select(column.lower() for column in HOME),
-                part["staff"].select(column.lower() for column in PROVIDER),
-            )
+            read = [_read(stored) for stored in sealed]
+            people, homes, staff = (_joined(read, *of) for of in zip(_PARTS, _COLUMNS, strict=True))
+            return cls(people, homes, staff)
         except Exception:  # whatever polars says about the bytes may quote them: say our own words
             raise PrivacyError(
                 "names.unreadable", "the name book can not be read: its text would have to be withheld",

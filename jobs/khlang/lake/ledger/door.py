@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from khlang.errors import KhlangError, SettingsError
-from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, MemberRow
+from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, FacilityRow, MemberRow
 from khlang.lake.ledger.values import DeliveredMember, Delivery, Judged
 
 _SETTLING = 4_305_202  # advisory lock: contents are compared and accepted by one door at a time
@@ -67,12 +68,13 @@ class Deliveries:
             )
             rows = session.scalars(found.order_by(DeliveryRow.arrival)).all()
             first = self._accepted(session, rows, wanted)
+            now = session.execute(select(func.now())).scalar_one()
             for row in rows:
+                row.moved_at = now  # a value: rows that differ in values only are updated by one call
                 self._settle(session, row, wanted[row.receipt], first)
             session.flush()
-            members = [m for row in rows if row.state == "checked" for m in _members(wanted[row.receipt])]
-            if members:
-                session.execute(insert(MemberRow), members)
+            accepted = [wanted[row.receipt] for row in rows if row.state == "checked"]
+            _copy_members(session.connection(), [line for verdict in accepted for line in _members(verdict)])
             return {row.receipt: _delivery(row) for row in rows}
 
     def _accepted(
@@ -90,7 +92,7 @@ class Deliveries:
         verdict: Judged,
         first: dict[tuple[str | None, str | None], DeliveryRow],
     ) -> None:
-        row.content, row.moved_at = verdict.content, func.now()
+        row.content = verdict.content
         if verdict.code is not None:
             row.state, row.code = "rejected", verdict.code
         elif (earlier := first.get((row.hospcode, row.content))) is not None:
@@ -108,6 +110,25 @@ class Deliveries:
         )
         with self.engine.connect() as connection:
             return asked & {(row[0], row[1]) for row in connection.execute(held)}
+
+    def in_force(self, hospcodes: Iterable[str]) -> frozenset[str]:
+        """Which of these facilities the registry holds now: a chunk asks for its own, not for the country's."""
+        asked = select(FacilityRow.hospcode).where(
+            FacilityRow.hospcode.in_(set(hospcodes)), FacilityRow.valid_to.is_(None)
+        )
+        with self.engine.connect() as connection:
+            return frozenset(connection.scalars(asked))
+
+    def told_by(self, hospcodes: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """(facility, receipt) of all that these facilities ever had accepted, in order of arrival."""
+        asked = select(DeliveryRow.hospcode, DeliveryRow.receipt).where(
+            DeliveryRow.hospcode.in_(set(hospcodes)),
+            DeliveryRow.content.is_not(None),
+            DeliveryRow.state != "duplicate",
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(asked.order_by(DeliveryRow.arrival))
+            return tuple((str(row[0]), row[1]) for row in rows)
 
     def unsettled(self) -> tuple[Delivery, ...]:
         """Deliveries left as received: while the door's lock is held, those of a process that died."""
@@ -197,17 +218,17 @@ def _retime(session: Session, first: DeliveryRow, again: DeliveryRow) -> None:
     session.add(change)
 
 
-def _members(verdict: Judged) -> list[dict[str, object]]:
+def _members(verdict: Judged) -> Iterator[tuple[object, ...]]:
     """The members of an accepted zip; what no contract knows is named by its place and counts no lines."""
-    return [
-        {
-            "receipt": verdict.receipt,
-            "position": entry.position,
-            "name": entry.shown,
-            "file": entry.file,
-            "bytes": entry.bytes,
-            "sha256": entry.sha256,
-            "codes": [] if entry.file else ["file.unknown"],
-        }
-        for entry in verdict.entries
-    ]
+    for entry in verdict.entries:
+        codes = [] if entry.file else ["file.unknown"]
+        yield verdict.receipt, entry.position, entry.shown, entry.file, entry.bytes, entry.sha256, codes
+
+
+def _copy_members(connection: Connection, members: Iterable[tuple[object, ...]]) -> None:
+    """Many rows in one COPY: a tenth of what they cost as statements with bound values."""
+    columns = "receipt, position, name, file, bytes, sha256, codes"
+    opened: Any = connection.connection.cursor()  # psycopg's own: COPY is not in the common interface
+    with opened as cursor, cursor.copy(f"COPY member ({columns}) FROM STDIN") as copy:
+        for member in members:
+            copy.write_row(member)
