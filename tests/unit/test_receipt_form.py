@@ -10,9 +10,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from khlang.commands.landing import registry_table
 from khlang.commands.receipt_form import DRY, STATES, WORDS, Heading, Lang, show
 from khlang.lake.ledger.models import STATES as STATES_OF_THE_LEDGER
 from khlang.model.contract import contracts
+from khlang.model.facility import Facility
 from khlang.model.faults import catalogue
 from khlang.model.receipt import LineFault, MemberReceipt, Receipt
 
@@ -107,6 +109,16 @@ def test_a_check_says_that_nothing_was_sent_and_shows_no_number_and_no_arrival()
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "nothing was sent" in text and STATES["checked"]["en"] not in text
     assert WORDS["receipt"]["en"] not in text and WORDS["arrived"]["en"] not in text
+
+
+def test_the_registry_fits_a_terminal_of_80_columns_with_its_codes_whole() -> None:
+    name = "โรงพยาบาลส่งเสริมสุขภาพตำบลตัวอย่างยาวมาก"
+    one = Facility("99001", "EA0012345", name, "PHC", "18", "50", 13, "01", "02")
+    console = Console(file=io.StringIO(), width=80)
+    console.print(registry_table([one]))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert all(cell_len(line) <= 80 for line in lines) and not any("…" in line for line in lines)
+    assert all(any(code in line for line in lines) for code in ("99001", "EA0012345", "PHC", "13 50 01 02"))
 
 
 def test_a_check_has_words_for_each_of_its_ends() -> None:

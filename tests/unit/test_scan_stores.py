@@ -106,18 +106,20 @@ def test_a_value_in_any_kind_of_column_of_the_database_is_found(
         (f"planted_{number}", kind) for number in range(len(COLUMNS)) for kind in ("full_name", "lname")
     }
     assert found == wanted
-    assert _tables(lake).hits() == []
 
 
-def test_what_the_server_keeps_of_a_column_is_searched(
+def test_what_the_server_keeps_of_a_column_is_searched_and_of_a_dropped_table_nothing_is_found(
     lake: Settings, connection: Connection[object]
 ) -> None:
     connection.execute("create table planted as select %s::text as value from generate_series(1, 50)", [CID])
     connection.execute("analyze planted")
     connection.execute(f"comment on table planted is '{PASSPORT}'")
     connection.execute("create materialized view kept as select value from planted limit 3")
+    connection.execute("create table dropped as select %s::text as value", [NAME])
+    connection.execute("drop table dropped")
     told = {hit.where.rpartition("table ")[2]: hit for hit in _tables(lake).hits()}
     connection.execute("drop table planted cascade")
+    assert {hit.kind for hit in told.values()} == {"cid", "passport"}
     assert told["public.planted"].count == 50 and told["public.kept"].count == 3
     assert told["pg_catalog.pg_description"].kind == "passport"
 
@@ -158,6 +160,7 @@ def test_the_command_says_where_and_what_kind_and_ends_with_four(
     assert "0 found" in stores.run(*command, str(clean), "--buckets", "--databases")
     code, told = _command(monkeypatch, capsys, *command, str(dirty))
     assert code == 4 and "cid" in told and CID not in told
+    assert f"{dirty / 'a.log'}\n" in told, "a place is never cut to the terminal's width"
     code, told = _command(monkeypatch, capsys, *command, str(tmp_path), "--json")
     lines = [json.loads(line) for line in told.splitlines()]
     assert code == 4

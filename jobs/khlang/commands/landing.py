@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,10 @@ import typer
 from khlang.errors import SettingsError
 
 if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
     from khlang.lake.ledger import DeliveredMember, Delivery
+    from khlang.model.facility import Facility
     from khlang.model.receipt import MemberReceipt
     from khlang.settings import Settings
 
@@ -109,24 +112,31 @@ def list_facilities(as_json: Json = False) -> None:
     """Facilities in force."""
     from dataclasses import asdict
 
-    from rich.table import Table
-
     from khlang.commands.receipt_form import screen
     from khlang.lake.ledger import Ledger
     from khlang.settings import load
 
     with Ledger.open(load()) as ledger:
-        found = [asdict(facility) for facility in ledger.facilities()]
+        found = ledger.facilities()
     if as_json:
-        for row in found:
-            typer.echo(json.dumps(row, ensure_ascii=False))
+        for facility in found:
+            typer.echo(json.dumps(asdict(facility), ensure_ascii=False))
         return
-    table = Table("รหัส\nhospcode", "รหัส 9\nhospcode9", "ชื่อ\nname", "ระดับ\nlevel", "ประเภท\ntype")
+    screen().print(registry_table(found))
+
+
+def registry_table(found: Iterable[Facility]) -> RichTable:
+    """Facilities, a row each; the codes of a place stand together."""
+    from rich.table import Table
+
+    table = Table()
+    for head in ("รหัส\nhospcode", "รหัส 9\nhospcode9", "ชื่อ\nname", "ระดับ\nlevel", "ประเภท\ntype"):
+        table.add_column(head, no_wrap="name" not in head, overflow="fold")
     table.add_column("เขต จว. อ. ต.\nregion, place", no_wrap=True)
-    for row in found:
-        place = " ".join(str(row[name]) for name in ("health_region", "province", "ampur", "tambon"))
-        table.add_row(*(row[name] for name in ("hospcode", "hospcode9", "name", "level", "hostype")), place)
-    screen().print(table)
+    for one in found:
+        place = f"{one.health_region} {one.province} {one.ampur} {one.tambon}"
+        table.add_row(one.hospcode, one.hospcode9, one.name, one.level, one.hostype, place)
+    return table
 
 
 def _found(given: list[Path]) -> list[Path]:
