@@ -7,7 +7,7 @@ KHLANG := $(LAKE) -m khlang
 export PYTHONPATH := $(CURDIR)/jobs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all up down status lint docs lock
+.PHONY: help setup demo test test-all bench up down status lint docs lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: setup ## what must pass before a change lands (under 15 minutes on two cor
 
 test-all: test ## the same, then the long tests
 	@$(LAKE) -m pytest -m long
+
+bench: setup ## Khlang and its peers on the same work, the country's day, growth, the warm path (BENCH="day --fraction 1")
+	@PYTHONPATH=jobs:. $(LAKE) -m bench $(BENCH)
 
 up: setup ## start the embedded stack, or repair it
 	@$(KHLANG) up

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -79,6 +81,7 @@ def main(
     keep: Annotated[bool, typer.Option(help="write the dated results file")] = True,
 ) -> None:
     """Measure Khlang and its peers."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the lakes' services are stopped on the way out
     console = Console()
     wanted = WHAT if what == "all" else tuple(what.split(","))
     found: Parts = {
