@@ -34,10 +34,11 @@ def free_base_port(first: int) -> int:
 
 @dataclass(frozen=True)
 class Lake:
-    """One installation: its home and base port."""
+    """One installation: its home and base port; `more` are further settings of its commands."""
 
     home: Path
     base_port: int
+    more: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def settings(self) -> Settings:
@@ -50,7 +51,14 @@ class Lake:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KHLANG_")}
         venvs = {"KHLANG_VENVS": os.environ["KHLANG_VENVS"]} if "KHLANG_VENVS" in os.environ else {}
         own = {"KHLANG_HOME": str(self.home), "KHLANG_BASE_PORT": str(self.base_port)}
-        return {**kept, **venvs, **own, "PYTHONPATH": str(PROJECT / "jobs"), "COLUMNS": "160"}
+        return {
+            **kept,
+            **venvs,
+            **own,
+            **dict(self.more),
+            "PYTHONPATH": str(PROJECT / "jobs"),
+            "COLUMNS": "160",
+        }
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`khlang ARGUMENTS` under way, in a process group of its own."""

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     max_ratio: int = Field(200, description="zip.bomb: inflated/compressed, past max_ratio_after bytes")
     max_ratio_after: int = Field(16 << 20, description="bytes inflated before the ratio counts")
     bundle_bytes: int = Field(64 << 20, description="inflated bytes of members packed into one Spark task")
+    small_rows: int = Field(
+        1_000_000,
+        description="with a local master, batches up to this many rows are worked in the job's own process, "
+        "without a JVM; a row that bronze conforms counts as ten; 0: never",
+    )
     lock_wait_seconds: int = Field(600, description="how long a job waits for the running one (then: busy)")
     suppress_below: int = Field(8, description="published counts from 1 to this less one are hidden")
     round_to: int = Field(5, description="published counts are rounded to multiples of this")

@@ -15,9 +15,11 @@ from khlang.bronze.work import conform_bundle
 from khlang.lake.evidence import attempt_name, digests, note
 from khlang.lake.ledger import Batch, Ledger
 from khlang.lake.locks import Held, writer
-from khlang.lake.session import spark
-from khlang.lake.spread import spread
+from khlang.lake.spread import Workers
 from khlang.settings import Settings
+
+ROW_BYTES, CONFORMED = 150, 10
+"""A row takes about so many bytes; to conform it costs about as much as to curate ten."""
 
 
 def run(settings: Settings) -> Mapping[str, Any] | None:
@@ -37,24 +39,25 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
 def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mapping[str, Any]:
     """One batch from zips to visible tables."""
     sources = list(_sources(ledger, batch))
-    session = spark(settings, f"khlang {batch.id}")
-    packed = bundles(sources, settings.bundle_bytes, session.sparkContext.defaultParallelism)
+    workers = Workers(settings, f"khlang {batch.id}")
+    packed = bundles(sources, settings.bundle_bytes, workers.cores)
+    rows = CONFORMED * sum(source.size for source in sources) // ROW_BYTES
     attempt = attempt_name()
     tasks = [task(batch.id, attempt, number, bundle) for number, bundle in enumerate(packed)]
     create_tables(settings, ledger.visible())
-    results = spread(session, tasks, conform_bundle)
+    results = workers.run(tasks, conform_bundle, rows)
     withheld = waiting(ledger, batch)
-    again = spread(session, again_tasks(settings, ledger, batch, attempt, withheld), conform_again)
+    again = workers.run(again_tasks(settings, ledger, batch, attempt, withheld), conform_again, rows)
     held.check()
     versions, earlier = commit_tables(settings, batch.id, written_files([*results, *again]), note(batch.id))
     ledger.record_members(batch, accounts(settings, batch, results, versions, earlier))
     faults, released = reread(settings, batch.id, versions, withheld)
-    rows = rows_by_table(written_files(results))
+    loaded = rows_by_table(written_files(results))
     counts = {
-        name: {"rows": rows.get(name, 0), "again": released.get(name, 0)} for name in {*rows, *released}
+        name: {"rows": loaded.get(name, 0), "again": released.get(name, 0)} for name in {*loaded, *released}
     }
     ledger.commit_batch(batch, versions, counts, faults)
-    told = {"batch": batch.id, "deliveries": len(batch.deliveries), "rows": sum(rows.values())}
+    told = {"batch": batch.id, "deliveries": len(batch.deliveries), "rows": sum(loaded.values())}
     return {**told, "again": sum(released.values())} if released else told
 
 

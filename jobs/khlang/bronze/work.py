@@ -12,14 +12,13 @@ import polars as pl
 
 from khlang.conform.conform import Rules, conform, stored_schema
 from khlang.conform.member import Member, MemberResult
-from khlang.conform.text.names import Names
 from khlang.conform.unpack import Unpacked
 from khlang.lake.keys import KeyStore
-from khlang.lake.names import book
+from khlang.lake.names import books
 from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.stores import boto
 from khlang.lake.tables import ranged
-from khlang.lake.vault import open_sealed
+from khlang.lake.vault import open_many
 from khlang.model.contract import Contract, contracts
 from khlang.model.policy import policy
 from khlang.settings import Settings, load
@@ -31,11 +30,11 @@ def read_members(settings: Settings, members: list[list[Any]]) -> dict[str, list
     by_zip: dict[str, list[list[Any]]] = defaultdict(list)
     for member in members:
         by_zip[member[6]].append(member)
-    for landing_key, wanted in by_zip.items():
-        with open_sealed(settings, landing_key) as sealed, Unpacked(sealed, settings) as unpacked:
-            for receipt, position, file, hospcode, sent_at, arrival, _ in wanted:
-                place = (receipt, position, hospcode, datetime.fromisoformat(sent_at), arrival)
-                found[file].append(Member(*place, unpacked.body(position)))
+    for place, sealed in open_many(settings, list(by_zip)):
+        with sealed, Unpacked(sealed, settings) as unpacked:
+            for receipt, position, file, hospcode, sent_at, arrival, _ in by_zip[place]:
+                at = datetime.fromisoformat(sent_at)
+                found[file].append(Member(receipt, position, hospcode, at, arrival, unpacked.body(position)))
     return found
 
 
@@ -48,7 +47,7 @@ def _result(result: MemberResult, file: str) -> dict[str, Any]:
 
 def rules_for(settings: Settings, hospcodes: Sequence[str]) -> Callable[[Contract], Rules]:
     """A file's rules with the lake's key and the names that these facilities told; both are opened here."""
-    names = Names.merge([book(settings, hospcode) for hospcode in hospcodes])
+    names = books(settings, hospcodes)
     keys = KeyStore.open(settings).pseudonymiser("lake")
     return lambda contract: Rules(contract, policy("lake"), keys, names, settings.text_seconds)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,9 @@ from khlang.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-Work = Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
+_LOCAL = re.compile(r"local\[([0-9]+|\*)\]")
 
-SMALL_ROWS = 400_000
-"""Up to here a JVM and its Python workers cost more than the work: 10 CPU seconds against 5."""
+Work = Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
 
 
 class Workers:
@@ -33,6 +33,18 @@ class Workers:
         """`name` is what the session is called."""
         self._settings, self._name = settings, name
 
+    @property
+    def _is_local(self) -> bool:
+        return self._settings.master.startswith("local")
+
+    @cached_property
+    def cores(self) -> int:
+        """How many tasks run side by side."""
+        named = _LOCAL.fullmatch(self._settings.master)
+        if named is None:
+            return int(self.session.sparkContext.defaultParallelism)
+        return int(named[1]) if named[1].isdigit() else os.cpu_count() or 1
+
     @cached_property
     def session(self) -> SparkSession:
         """The Spark session, started now."""
@@ -42,15 +54,16 @@ class Workers:
         """Every task's results; `rows` is about how many rows the tasks read together."""
         if not tasks:
             return []
-        if rows <= SMALL_ROWS and self._settings.master.startswith("local"):
-            return _here(tasks, work)
+        # Up to here a JVM and its Python workers cost more than the work: 10 CPU seconds against 5.
+        if self._is_local and rows <= self._settings.small_rows:
+            return _here(tasks, work, self.cores)
         return spread(self.session, tasks, work)
 
 
-def _here(tasks: Sequence[dict[str, Any]], work: Work) -> list[dict[str, Any]]:
+def _here(tasks: Sequence[dict[str, Any]], work: Work, threads: int) -> list[dict[str, Any]]:
     """The tasks in threads of this process, their texts as they would travel."""
     texts = [json.dumps(task) for task in tasks]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(lambda text: list(_safe(work, text)), texts))
     return [json.loads(result) for results in found for result in results]
 
