@@ -21,6 +21,7 @@ from bench import day as days
 from bench import growth as growths
 from bench import warm as warms
 from bench.country import ROWS, ZIPS, Country, templates
+from bench.goals import goals
 from bench.lake import lake
 from bench.measure import machine
 from bench.units import Unit
@@ -105,6 +106,8 @@ def main(
             (base / name).mkdir()
             found[name] = acts[name](base / name)
             _show(console, name, found[name])
+    found["goals"] = goals(found)
+    _show(console, "goals", {"goals": found["goals"]})
     if keep:
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M}-{'-'.join(wanted)}.json"
