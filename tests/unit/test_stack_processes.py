@@ -97,6 +97,49 @@ def started(folder: Path) -> Iterator[Service]:
     process.stop(service, folder / "run")
 
 
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, print); print('up', flush=True); time.sleep(60)"
+)
+
+
+def stubborn(folder: Path, closed: bool) -> Service:
+    """A service that never ends by itself; `closed`: it says that it takes no more work."""
+    command = (sys.executable, "-c", STUBBORN)
+    service = replace(sleeper(folder), command=command, stop_seconds=4, closed=lambda: closed)
+    process.start(service, folder / "run", folder / "logs")
+    while "up" not in (folder / "logs" / "sleeper.log").read_text():
+        time.sleep(0.05)
+    return service
+
+
+def test_a_service_that_takes_no_more_work_is_not_waited_for_longer_than_it_needs(folder: Path) -> None:
+    took = []
+    for closed in (True, False):
+        service, began = stubborn(folder, closed), time.monotonic()
+        assert process.stop(service, folder / "run")
+        took.append(time.monotonic() - began)
+        (folder / "logs" / "sleeper.log").unlink()
+    assert process.GRACE_SECONDS <= took[0] < 4 <= took[1]
+
+
+def test_the_files_of_a_closed_service_are_on_the_disk_before_it_is_killed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "volume.dat").write_bytes(b"1")
+    service = stubborn(folder, True)
+    leader = process.running(folder / "run", "sleeper")
+    synced: set[str] = set()
+
+    def noted(descriptor: int) -> None:
+        assert leader is not None and leader.is_running()
+        synced.add(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    process.stop(service, folder / "run")
+    assert "volume.dat" in synced
+
+
 def plan_of(folder: Path, *services: Service) -> Plan:
     return Plan(Settings(home=folder), services)  # type: ignore[call-arg]
 

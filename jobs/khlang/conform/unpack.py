@@ -27,6 +27,10 @@ class Entry:
     crc: int
     sha256: str
 
+    def __reduce__(self) -> tuple[type[Entry], tuple[int, str, str | None, int, int, str]]:
+        """Its parts: a zip has dozens, and a process of the door hands them over (a frozen class does it slowly)."""
+        return Entry, (self.position, self.name, self.file, self.bytes, self.crc, self.sha256)
+
     @property
     def shown(self) -> str:
         """The name as it may stand outside landing: what no contract knows may itself hold an identifier."""

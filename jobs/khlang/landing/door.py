@@ -21,7 +21,7 @@ from khlang.settings import Settings
 CHUNK = 128
 """Zips stowed and settled together: few transactions, little memory."""
 
-FEW = 48
+FEW = 96
 """Up to so many zips are taken by this process alone: others would take longer to start."""
 
 AHEAD = 2

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing.process import BaseProcess
@@ -156,15 +157,22 @@ class Results(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Each when it has come; raises StoreError door.worker when a worker process was killed."""
-        try:
+        with _told_apart():
             for part in self._parts:
                 yield from part.result()
-        except BrokenProcessPool:
-            raise StoreError(
-                "door.worker", "a worker process of the door was ended from outside",
-                "โปรเซสย่อยของงานรับข้อมูลถูกหยุดจากภายนอก",
-                next_step="run it again: it goes on where it was cut off; look for a lack of memory",
-            ) from None  # fmt: skip
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """A worker that was killed is a failure with a name."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise StoreError(
+            "door.worker", "a worker process of the door was ended from outside",
+            "โปรเซสย่อยของงานรับข้อมูลถูกหยุดจากภายนอก",
+            next_step="run it again: it goes on where it was cut off; look for a lack of memory",
+        ) from None  # fmt: skip
 
 
 class Workers:
@@ -192,7 +200,8 @@ class Workers:
             done.set_result(work(self._settings, on))
             return Results([done])
         parts = (on[start : start + PART] for start in range(0, len(on), PART))
-        return Results([self._pool.submit(work, self._settings, part) for part in parts])
+        with _told_apart():
+            return Results([self._pool.submit(work, self._settings, part) for part in parts])
 
     def __enter__(self) -> Self:
         """Ready to work."""

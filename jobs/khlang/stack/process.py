@@ -15,7 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from khlang.stack.service import HELD, Service
+from khlang.stack.service import HELD, Service, never
+
+GRACE_SECONDS = 1.0
+"""For what a service had begun before it stopped taking work (Service.closed)."""
 
 CLOCK_STEP = 2.0
 """Seconds by which two readings of one start time may differ (the kernel's boot time is corrected)."""
@@ -92,7 +95,10 @@ def held(folder: Path, wanted: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def stop(service: Service, run: Path) -> bool:
-    """End a service and all that it started; True when something had to be ended."""
+    """End a service and all that it started; True when something had to be ended.
+
+    What does not end in time is killed, and so is a service that is `closed`: its files are then on the disk.
+    """
     family = members(run, service.name)
     leader = running(run, service.name)
     if leader is not None:
@@ -100,7 +106,9 @@ def stop(service: Service, run: Path) -> bool:
             leader.send_signal(service.stop_signal)
     elif family:
         _signal(family, signal.SIGTERM)
-    remaining = _wait(family, service.stop_seconds)
+    remaining = _wait_closed(service, family)
+    if remaining and service.closed is not never:
+        _to_disk(service.folder)
     _signal(remaining, signal.SIGKILL)
     left = _wait(remaining, 10)
     if not left:
@@ -133,6 +141,28 @@ def _session(record: Record) -> list[psutil.Process]:
             if young and os.getsid(process.pid) == record.pid:
                 found.append(process)
     return found
+
+
+def _wait_closed(service: Service, processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Wait for their end, for a service that is closed no longer than it needs to finish what it had begun."""
+    deadline = time.monotonic() + service.stop_seconds
+    while processes and time.monotonic() < deadline:
+        if service.closed():
+            return _wait(processes, GRACE_SECONDS)
+        processes = _wait(processes, 0.1)
+    return processes
+
+
+def _to_disk(folder: Path) -> None:
+    """What the kernel holds of a folder's files is written to the disk before their writer is killed."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # removed meanwhile
+            if path.is_file():
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:

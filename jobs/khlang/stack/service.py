@@ -13,6 +13,11 @@ def nothing() -> None:
     """The step of a service that has none."""
 
 
+def never() -> bool:
+    """A service that ends by itself once it was told to."""
+    return False
+
+
 HELD = "{held folder}"
 """In a command: the service's folder as an open descriptor of its own. As another account than root, a
 service then reaches it although a folder above (root's home, a private temporary one) would not let it pass."""
@@ -37,6 +42,8 @@ class Service:
     stop_signal: Signals = SIGTERM
     start_seconds: int = 90
     stop_seconds: int = 30
+    closed: Callable[[], bool] = never
+    """After the stop signal: it takes no more work, so that what it still waits for need not be waited for."""
     url: str = ""
     log: Path | None = None
 

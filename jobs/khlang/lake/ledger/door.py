@@ -17,6 +17,7 @@ from khlang.lake.ledger.values import DeliveredMember, Delivery, Judged
 
 _SETTLING = 4_305_202  # advisory lock: contents are compared and accepted by one door at a time
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_COLUMNS = tuple(field.name for field in fields(Delivery))
 
 
 def receipt_number(arrival: int) -> str:
@@ -25,7 +26,7 @@ def receipt_number(arrival: int) -> str:
 
 
 def _delivery(row: DeliveryRow) -> Delivery:
-    return Delivery(**{field.name: getattr(row, field.name) for field in fields(Delivery)})
+    return Delivery(**{name: getattr(row, name) for name in _COLUMNS})
 
 
 def _member(row: MemberRow) -> DeliveredMember:
@@ -49,8 +50,7 @@ class Deliveries:
 
     def receive(self, deliveries: Sequence[Delivery]) -> None:
         """Record zips as received, with their data keys, before their bytes are put anywhere."""
-        names = [field.name for field in fields(Delivery)]
-        rows = [{name: getattr(delivery, name) for name in names} for delivery in deliveries]
+        rows = [{name: getattr(delivery, name) for name in _COLUMNS} for delivery in deliveries]
         if rows:
             with self.engine.begin() as connection:
                 connection.execute(insert(DeliveryRow), rows)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from khlang.lake.stores import ledger_url
 from khlang.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 _MIGRATING = 4_305_201  # advisory lock: two processes that start at once migrate one after the other
@@ -29,6 +31,8 @@ def engine(settings: Settings) -> Engine:
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration: the migrations of this package, no file."""
+    from alembic.config import Config  # 0.3 s of a core, which every worker that opens the ledger would spend
+
     settled = Config()
     settled.set_main_option("script_location", str(MIGRATIONS))
     settled.attributes["connection"] = connection
@@ -37,6 +41,8 @@ def config(connection: Connection | None = None) -> Config:
 
 def migrate(settings: Settings) -> None:
     """Bring the database to the newest form; a database that is there already is left alone."""
+    from alembic import command
+
     made = engine(settings)
     try:
         with made.begin() as connection:
