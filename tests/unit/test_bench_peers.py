@@ -14,12 +14,12 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+
 from bench.country import Country, deliver
 from bench.peers import duckdb as duckdb_peer
 from bench.peers import polars as polars_peer
 from bench.peers.shared_work import done
 from bench.units import units
-
 from khlang.conform.conform import Rules, conform
 from khlang.conform.member import Member
 from khlang.conform.naming import file_of, zip_name
@@ -110,7 +110,7 @@ def by_duckdb(days: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Loa
 
 def command(name: str, days: list[Path], state: Path) -> list[dict[str, Any]]:
     """Two loads as `make bench` starts them."""
-    environment = {**os.environ, "PYTHONPATH": "jobs:."}
+    environment = {**os.environ, "PYTHONPATH": "jobs:.", "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1"}
     found = []
     for day in days:
         call = [sys.executable, "-m", f"bench.peers.{name}", str(day), str(state)]
