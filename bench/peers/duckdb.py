@@ -47,7 +47,9 @@ class Loader:
         with run.phase("check"):
             if filled:
                 self._clear(contract, filled)
-            checks = Checks(DIALECT, contract, filled or frozenset(contract.key), any(sheet.thai for sheet in sheets))
+            checks = Checks(
+                DIALECT, contract, filled or frozenset(contract.key), any(sheet.thai for sheet in sheets)
+            )
             self.base.execute(f"CREATE OR REPLACE TEMP TABLE loaded AS {checks.query('staged')}")
             self._broken(file)
         with run.phase("write"):
@@ -69,7 +71,9 @@ class Loader:
         for sheet in sheets:
             names = [*PLACE, *(f"f{number}" for number in range(len(sheet.fields)))]
             kinds = {name: "INTEGER" if name in PLACE[1:] else "VARCHAR" for name in names}
-            known = [f"f{n} AS t_{name.lower()}" for n, name in enumerate(sheet.fields) if name and name in wanted]
+            known = [
+                f"f{n} AS t_{name.lower()}" for n, name in enumerate(sheet.fields) if name and name in wanted
+            ]
             parts.append(
                 f"SELECT receipt, member, line, {sheet.layout} AS layout, {', '.join(known)} FROM read_csv("
                 f"{list(sheet.paths)}, delim = '|', header = false, quote = '', escape = '', auto_detect = false, "
@@ -115,7 +119,9 @@ class Loader:
             f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
         )
         fresh = f"SELECT * EXCLUDE (_accepted), hash({columns}) AS _row FROM loaded WHERE rowid IN ({last})"
-        if self._one(f"SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'now' AND table_name = '{table}'")[0]:
+        if self._one(
+            f"SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'now' AND table_name = '{table}'"
+        )[0]:
             same = " AND ".join(f"old.{name} = fresh.{name}" for name in key_fields(contract))
             self.base.execute(
                 f"MERGE INTO now.{table} AS old USING ({fresh}) AS fresh ON {same} "
@@ -154,20 +160,31 @@ def _sums(base: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def load(run: Run, staged: Staged) -> tuple[list[Counted], Mapping[str, Any]]:
     """All files, the large ones first; files that did not come keep their current rows."""
-    base = duckdb.connect(str(run.state / "lake.duckdb"), config={"temp_directory": str(run.staging / "spill")})
+    base = duckdb.connect(
+        str(run.state / "lake.duckdb"), config={"temp_directory": str(run.staging / "spill")}
+    )
     base.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
     base.execute("CREATE SCHEMA IF NOT EXISTS raw; CREATE SCHEMA IF NOT EXISTS now")
     for domain, key in open_keys(run.state).items():
         base.create_function(
-            f"pseudonym_{domain}", _function(key), ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special"
+            f"pseudonym_{domain}",
+            _function(key),
+            ["VARCHAR"],
+            "VARCHAR",
+            type="arrow",
+            null_handling="special",
         )
     loader = Loader(run, staged, base)
     counted = [loader.file(file, sheets) for file, sheets in staged.files.items()]
     told = {one.table for one in counted}
-    tables = base.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'now' ORDER BY 1").fetchall()
+    tables = base.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'now' ORDER BY 1"
+    ).fetchall()
     for (table,) in tables:
         if table not in told:
-            counted.append(Counted(table, 0, 0, base.execute(f"SELECT count(*) FROM now.{table}").fetchall()[0][0]))
+            counted.append(
+                Counted(table, 0, 0, base.execute(f"SELECT count(*) FROM now.{table}").fetchall()[0][0])
+            )
     with run.phase("aggregate"):
         found = _sums(base)
     with run.phase("write"):

@@ -41,7 +41,9 @@ class Loader:
         with run.phase("read"):
             rows = _scanned(sheets, contract).collect() if sheets else pl.DataFrame()
         with run.phase("check"):
-            table = self._checked(contract, rows, any(sheet.thai for sheet in sheets)) if rows.height else None
+            table = (
+                self._checked(contract, rows, any(sheet.thai for sheet in sheets)) if rows.height else None
+            )
         broken = _broken(self.staged.broken_of(file), contract)
         raw = broken if table is None else pl.concat([table, broken])
         with run.phase("write"):
@@ -94,7 +96,9 @@ def _noted(faults: pl.Series, mask: pl.Series, fault: str) -> pl.Series:
     """The same faults and one more where the mask holds."""
     if not mask.any():
         return faults
-    both = pl.concat_str(pl.lit(faults), pl.when(pl.lit(mask)).then(pl.lit(fault)), separator=",", ignore_nulls=True)
+    both = pl.concat_str(
+        pl.lit(faults), pl.when(pl.lit(mask)).then(pl.lit(fault)), separator=",", ignore_nulls=True
+    )
     return pl.select(both.replace("", None).alias("_faults")).to_series()
 
 
@@ -105,7 +109,11 @@ def _scanned(sheets: Sequence[Sheet], contract: Contract) -> pl.LazyFrame:
     for sheet in sheets:
         names = [*PLACE, *(f"f{number}" for number in range(len(sheet.fields)))]
         scan = pl.scan_csv(
-            list(sheet.paths), separator="|", has_header=False, quote_char=None, schema=dict.fromkeys(names, pl.String)
+            list(sheet.paths),
+            separator="|",
+            has_header=False,
+            quote_char=None,
+            schema=dict.fromkeys(names, pl.String),
         )
         known = [pl.col(f"f{n}").alias(name) for n, name in enumerate(sheet.fields) if name in wanted]
         frames.append(scan.select(*PLACE, pl.lit(sheet.layout).alias("layout"), *known))

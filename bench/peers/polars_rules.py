@@ -34,7 +34,9 @@ class Checks:
     def apply(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         """Rows with text columns by wire name -> typed columns by wire name, and the faults of each row as text."""
         columns = [column for column in self.contract.current if column.name in self.filled]
-        bare = [pl.col(c.name).str.strip_chars(BLANKS).replace("", None).alias(f"b.{c.name}") for c in columns]
+        bare = [
+            pl.col(c.name).str.strip_chars(BLANKS).replace("", None).alias(f"b.{c.name}") for c in columns
+        ]
         done = (
             rows.lazy()
             .with_columns(bare)
@@ -62,7 +64,9 @@ class Checks:
         if column.type in ("date", "datetime"):
             digits = 14 if column.type == "datetime" else 8
             year = text.str.slice(0, 4)
-            thai_year = year.is_between(pl.lit("2400"), pl.lit("2700")) & text.str.contains(f"^[0-9]{{{digits}}}$")
+            thai_year = year.is_between(pl.lit("2400"), pl.lit("2700")) & text.str.contains(
+                f"^[0-9]{{{digits}}}$"
+            )
             moved = (year.str.to_integer(strict=False) - BUDDHIST).cast(pl.String) + text.str.slice(4)
             return pl.when(thai_year).then(moved).otherwise(text)
         return text
@@ -89,7 +93,9 @@ class Checks:
 
     def _values(self, done: pl.DataFrame) -> pl.DataFrame:
         return done.select(
-            pl.col(f"v.{c.name}").alias(c.name) if c.name in self.filled else pl.lit(None, dtype(c)).alias(c.name)
+            pl.col(f"v.{c.name}").alias(c.name)
+            if c.name in self.filled
+            else pl.lit(None, dtype(c)).alias(c.name)
             for c in self.contract.current
         )
 
@@ -123,7 +129,11 @@ class Checks:
             rest = pl.when(fits).then(pl.lit("number.range")).otherwise(pl.lit("text.too_long"))
             return pl.when(text.str.contains(NUMBER)).then(rest).otherwise(unreadable)
         listed = pl.lit("code.unknown" if column.codes else "cid.checksum")
-        return pl.when(text.str.len_chars() > (column.width or 0)).then(pl.lit("text.too_long")).otherwise(listed)
+        return (
+            pl.when(text.str.len_chars() > (column.width or 0))
+            .then(pl.lit("text.too_long"))
+            .otherwise(listed)
+        )
 
 
 def _repair(column: Column) -> pl.Expr:
@@ -136,7 +146,11 @@ def _repair(column: Column) -> pl.Expr:
 
 def _fits(column: Column, text: pl.Expr) -> pl.Expr:
     """Whether a number has no more digits than the width and no more decimals than the scale."""
-    digits = text.str.len_chars() - text.str.starts_with("-").cast(pl.UInt32) - text.str.contains(".", literal=True)
+    digits = (
+        text.str.len_chars()
+        - text.str.starts_with("-").cast(pl.UInt32)
+        - text.str.contains(".", literal=True)
+    )
     shape = rf"^-?[0-9]+(\.[0-9]{{1,{column.scale}}})?$" if column.scale else "^-?[0-9]+$"
     return text.str.contains(shape) & (digits <= (column.width or 0))
 
@@ -152,7 +166,11 @@ def _typed(column: Column) -> pl.Expr:
         return shaped.str.to_datetime("%Y%m%d%H%M%S", strict=False, time_unit="us")
     if column.type in ("int", "decimal"):
         fits = pl.when(_fits(column, text)).then(text)
-        value = fits.str.to_integer(strict=False) if column.type == "int" else fits.cast(dtype(column), strict=False)
+        value = (
+            fits.str.to_integer(strict=False)
+            if column.type == "int"
+            else fits.cast(dtype(column), strict=False)
+        )
         if column.range:
             value = pl.when(value.cast(pl.Float64).is_between(*column.range)).then(value)
         return value

@@ -123,7 +123,9 @@ class _File:
     def _copy(self) -> frozenset[str]:
         """Staged sheets -> temporary table `staged`; names of the columns that any sheet has."""
         wanted = {column.name for column in self.contract.current}
-        found = [name for name in dict.fromkeys(name for s in self.sheets for name in s.fields) if name in wanted]
+        found = [
+            name for name in dict.fromkeys(name for s in self.sheets for name in s.fields) if name in wanted
+        ]
         texts = ", ".join(f"t_{name.lower()} text" for name in found or self.contract.key)
         # Columns that are not current are copied too, and left out: COPY takes a line whole.
         most = max((len([n for n in sheet.fields if n not in wanted]) for sheet in self.sheets), default=0)
@@ -133,7 +135,10 @@ class _File:
         )
         for sheet in self.sheets:
             free = iter(range(most))
-            names = [f"t_{name.lower()}" if name in wanted else f"rest_{next(free)}" for name in map(str, sheet.fields)]
+            names = [
+                f"t_{name.lower()}" if name in wanted else f"rest_{next(free)}"
+                for name in map(str, sheet.fields)
+            ]
             self._run(f"ALTER TABLE staged ALTER layout SET DEFAULT {sheet.layout}")
             columns, form = ", ".join([*PLACE, *names]), f"FORMAT csv, DELIMITER '|', QUOTE {QUOTE}, NULL ''"
             with self.base.cursor().copy(f"COPY staged ({columns}) FROM STDIN ({form})".encode()) as copy:
@@ -150,7 +155,9 @@ class _File:
         if not names:
             return
         every = " UNION ".join(f"SELECT {plain_trim('t_' + name)} AS text FROM staged" for name in names)
-        distinct = [row[0] for row in self._run(f"SELECT DISTINCT text FROM ({every}) x WHERE text <> ''").fetchall()]
+        distinct = [
+            row[0] for row in self._run(f"SELECT DISTINCT text FROM ({every}) x WHERE text <> ''").fetchall()
+        ]
         self._run("CREATE TEMP TABLE note (text text, clean text) ON COMMIT DROP")
         with self.base.cursor().copy("COPY note FROM STDIN") as copy:
             for row in zip(distinct, self.loader.notes.of(distinct), strict=True):
@@ -175,7 +182,9 @@ class _File:
             f"SELECT DISTINCT ON ({key}) {columns} FROM loaded WHERE _accepted "
             f"ORDER BY {key}, _sent_at DESC, _receipt DESC, _member DESC, _line DESC"
         )
-        known = self._one(f"SELECT count(*) FROM pg_tables WHERE schemaname = 'now' AND tablename = '{table}'")[0]
+        known = self._one(
+            f"SELECT count(*) FROM pg_tables WHERE schemaname = 'now' AND tablename = '{table}'"
+        )[0]
         if not known:
             self._run(f"CREATE TABLE now.{table} AS {fresh}")
             self._run(f"ALTER TABLE now.{table} ADD PRIMARY KEY ({key})")

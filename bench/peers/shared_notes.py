@@ -37,7 +37,9 @@ def analyzer() -> Any:
         def load(self) -> None:
             """Nothing to load."""
 
-        def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
+        def analyze(
+            self, text: str, entities: list[str], nlp_artifacts: Any = None
+        ) -> list[RecognizerResult]:
             """What the recogniser finds."""
             finder = found[self.name]
             return [RecognizerResult(finder.kind, s.start, s.end, s.sureness) for s in finder.find(text)]

@@ -162,7 +162,9 @@ class Checks:
         """What may stay of ids and texts; None for columns that are kept or dropped."""
         if action(column) == "scrub":
             notes = self.dialect.notes
-            return notes(self._v(column)) if notes else f"coalesce(note_{column.field}.clean, {self._v(column)})"
+            return (
+                notes(self._v(column)) if notes else f"coalesce(note_{column.field}.clean, {self._v(column)})"
+            )
         if action(column) != "pseudonym" or column.domain is None:
             return None
         message = self._v(column)
@@ -227,7 +229,9 @@ class Checks:
         if column.type in ("date", "datetime"):
             return f"'{'key' if is_key else 'date'}.unreadable'"
         if column.type in ("int", "decimal"):
-            shaped = f"NOT {self.dialect.match(text, NUMBER)} THEN '{'key' if is_key else 'number'}.unreadable'"
+            shaped = (
+                f"NOT {self.dialect.match(text, NUMBER)} THEN '{'key' if is_key else 'number'}.unreadable'"
+            )
             return f"CASE WHEN {shaped} WHEN {self._fits(column, text)} THEN 'number.range' ELSE 'text.too_long' END"
         listed = "code.unknown" if column.codes else "cid.checksum"
         return f"CASE WHEN length({text}) > {column.width or 0} THEN 'text.too_long' ELSE '{listed}' END"
@@ -241,7 +245,9 @@ def _listed(codes: str) -> str:
 def sums(month: str, table: Callable[[str], str]) -> dict[str, str]:
     """Name -> query of the sums over current tables; `month` writes date_serv as yyyy-mm."""
     code = "substr(diagcode, 1, 3)"
-    chapters = " ".join(f"WHEN {code} BETWEEN '{low}' AND '{high}' THEN '{name}'" for name, low, high in CHAPTERS)
+    chapters = " ".join(
+        f"WHEN {code} BETWEEN '{low}' AND '{high}' THEN '{name}'" for name, low, high in CHAPTERS
+    )
     patients = " UNION ALL ".join(
         f"SELECT '{name}' AS name, count(DISTINCT pid) AS patients FROM {table('chronic')} "
         f"WHERE substr(chronic, 1, 3) BETWEEN '{low}' AND '{high}'"

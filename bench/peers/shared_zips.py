@@ -107,7 +107,9 @@ def _joined(shares: Iterable[_Share]) -> Staged:
         broken += share.broken
         unread += share.unread
     sheets = tuple(
-        Sheet(*heading, tuple(p for p, _, _ in found), sum(n for _, n, _ in found), any(t for _, _, t in found))
+        Sheet(
+            *heading, tuple(p for p, _, _ in found), sum(n for _, n, _ in found), any(t for _, _, t in found)
+        )
         for heading, found in sorted(parts.items(), key=lambda item: str(item[0]))
     )
     return Staged(sheets, tuple(broken), unread)

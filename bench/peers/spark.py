@@ -133,10 +133,18 @@ class Loader:
         wanted = {column.name for column in contract.current}
         whole: DataFrame | None = None
         for sheet in sheets:
-            place = [StructField(name, IntegerType() if name in PLACE[1:] else StringType()) for name in PLACE]
+            place = [
+                StructField(name, IntegerType() if name in PLACE[1:] else StringType()) for name in PLACE
+            ]
             fields = [StructField(f"f{number}", StringType()) for number in range(len(sheet.fields))]
-            reader = self.spark.read.schema(StructType([*place, *fields])).option("sep", "|").option("quote", "")
-            known = [F.col(f"f{n}").alias(f"t_{name.lower()}") for n, name in enumerate(sheet.fields) if name in wanted]
+            reader = (
+                self.spark.read.schema(StructType([*place, *fields])).option("sep", "|").option("quote", "")
+            )
+            known = [
+                F.col(f"f{n}").alias(f"t_{name.lower()}")
+                for n, name in enumerate(sheet.fields)
+                if name in wanted
+            ]
             rows = reader.csv(list(sheet.paths)).select(*PLACE, F.lit(sheet.layout).alias("layout"), *known)
             whole = rows if whole is None else whole.unionByName(rows, allowMissingColumns=True)
         assert whole is not None, "a file without sheets is not read"
@@ -147,7 +155,9 @@ class Loader:
         """The latest accepted row of each key into the current table by MERGE; how many rows it has then."""
         key = key_fields(contract)
         path = str(self.run.state / "current" / contract.table)
-        latest = Window.partitionBy(*key).orderBy(*(F.desc(c) for c in ("_sent_at", "_receipt", "_member", "_line")))
+        latest = Window.partitionBy(*key).orderBy(
+            *(F.desc(c) for c in ("_sent_at", "_receipt", "_member", "_line"))
+        )
         fresh = (
             raw.where((F.col("_batch") == self.run.batch) & F.col("_accepted"))
             .withColumn("_rank", F.row_number().over(latest)).where("_rank = 1")
@@ -156,7 +166,9 @@ class Loader:
         )  # fmt: skip
         if contract.table not in self.known:
             watch = Observation()
-            fresh.observe(watch, F.count(F.lit(1)).alias("rows")).write.format("delta").mode("overwrite").save(path)
+            fresh.observe(watch, F.count(F.lit(1)).alias("rows")).write.format("delta").mode(
+                "overwrite"
+            ).save(path)
             return int(watch.get["rows"])
         same = " AND ".join(f"old.{name} = fresh.{name}" for name in key)
         merged = (

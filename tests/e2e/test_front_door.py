@@ -82,7 +82,9 @@ def test_a_folder_of_zips_is_delivered_and_a_refused_one_shows_in_the_exit_code(
     told = registered.run("deliver", str(tmp_path), expect=[5])
     assert "zip.name" in told and "checked" in told and "1101700203451" not in told
     fault, squeezed = catalogue()["zip.name"], "".join(told.split())
-    assert all("".join(words.split()) in squeezed for words in (fault.en, fault.fix_en, fault.th, fault.fix_th))
+    assert all(
+        "".join(words.split()) in squeezed for words in (fault.en, fault.fix_en, fault.th, fault.fix_th)
+    )
 
 
 def test_a_delivery_is_withdrawn_once(registered: Lake, tmp_path: Path) -> None:
@@ -96,7 +98,9 @@ def test_a_delivery_is_withdrawn_once(registered: Lake, tmp_path: Path) -> None:
 def test_an_unknown_receipt_and_a_missing_file_are_named(registered: Lake, tmp_path: Path) -> None:
     for asked in (("receipt", "nonsense"), ("withdraw", "nonsense", "--cause", "wrong month")):
         told = registered.told(*asked, expect=[2])
-        assert "receipt.unknown" in told and "ไม่พบใบรับเลขที่ nonsense" in told and "next: check the number" in told
+        assert (
+            "receipt.unknown" in told and "ไม่พบใบรับเลขที่ nonsense" in told and "next: check the number" in told
+        )
     gone = tmp_path / "gone.zip"
     assert str(gone) in registered.told("deliver", str(gone), expect=[2])
 

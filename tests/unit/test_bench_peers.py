@@ -114,7 +114,9 @@ def command(name: str, days: list[Path], state: Path) -> list[dict[str, Any]]:
     found = []
     for day in days:
         call = [sys.executable, "-m", f"bench.peers.{name}", str(day), str(state)]
-        ended = subprocess.run(call, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        ended = subprocess.run(
+            call, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        )
         assert ended.returncode == 0, ended.stderr[-2000:]
         found.append(json.loads(ended.stdout.splitlines()[-1]))
     return found
@@ -137,7 +139,9 @@ def test_duckdb_does_what_polars_does(by_duckdb: Loads, by_polars: Loads) -> Non
     assert outcome(by_duckdb[1]) == outcome(by_polars[1])
 
 
-def test_duckdb_and_polars_name_the_same_faults_and_keep_the_same_versions(by_duckdb: Loads, by_polars: Loads) -> None:
+def test_duckdb_and_polars_name_the_same_faults_and_keep_the_same_versions(
+    by_duckdb: Loads, by_polars: Loads
+) -> None:
     place = ["_receipt", "_member", "_line"]
     seen = 0
     with duckdb.connect(str(by_duckdb[0] / "lake.duckdb"), read_only=True) as base:
@@ -146,7 +150,9 @@ def test_duckdb_and_polars_name_the_same_faults_and_keep_the_same_versions(by_du
             ours = pl.read_delta(str(by_polars[0] / "raw" / table)).select(*place, "_faults")
             assert faults(theirs) == faults(ours), table
             seen += len(faults(ours))
-            fields = [column.field for column in contracts()[FILES[0]].current if column.type in ("date", "int")]
+            fields = [
+                column.field for column in contracts()[FILES[0]].current if column.type in ("date", "int")
+            ]
             if table == "service":
                 stored = base.execute(f"SELECT {', '.join(fields)} FROM now.service").pl()
                 assert stored.sort(fields).equals(
