@@ -68,7 +68,9 @@ class NameBooks:
 
     def remove(self, hospcode: str, receipt: str) -> None:
         """Take a fragment back: its delivery turned out to be a duplicate."""
-        boto(self._settings, "landing").delete_object(Bucket=self._bucket, Key=f"_{_context(hospcode, receipt)}")
+        boto(self._settings, "landing").delete_object(
+            Bucket=self._bucket, Key=f"_{_context(hospcode, receipt)}"
+        )
 
     def read(self, hospcode: str) -> Names:
         """All fragments of a facility as one; raises when any of them can not be read (fails closed)."""
