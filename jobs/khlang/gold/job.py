@@ -10,7 +10,16 @@ from pyspark.sql import SparkSession
 from sqlalchemy import func, select
 
 from khlang.gold import plan
-from khlang.gold.build import Build, Built, application, build_marts, open_views
+from khlang.gold.build import (
+    LARGE_BYTES,
+    Build,
+    Built,
+    application,
+    build_marts,
+    open_silver,
+    open_views,
+    size,
+)
 from khlang.gold.disclosure import Rule
 from khlang.gold.published import Coverage, release
 from khlang.gold.views import expected
@@ -40,26 +49,32 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
         if batch is None:
             return None
         facilities = ledger.facilities()
-        session = spark(settings, f"khlang {batch.id}")
-        silver = ledger.visible()
-        build = Build(session, settings, application(batch.id, silver), note(batch.id), silver, held)
-        built = _marts(build, facilities)
+        versions = ledger.visible()
+        silver = open_silver(settings, versions, _views())
+        session = spark(settings, f"khlang {batch.id}", large=size(silver) > LARGE_BYTES)
+        build = Build(session, settings, application(batch.id, versions), note(batch.id), held)
+        open_views(build, silver, _views(), facilities)
+        built = build_marts(build, marts(), _blocks())
         built |= _indicators(build, settings, facilities, _as_of(ledger))
-        versions = {f"gold.{name}": one.version for name, one in built.items()}
+        left = {f"gold.{name}": one.version for name, one in built.items()}
         counts = {f"gold.{name}": {"rows": one.rows} for name, one in built.items()}
         held.check()
-        ledger.commit_batch(batch, versions, counts)
+        ledger.commit_batch(batch, left, counts)
         session.catalog.clearCache()
         return {"batch": batch.id, "tables": {name: one.rows for name, one in sorted(built.items())}}
 
 
-def _marts(build: Build, facilities: tuple[Facility, ...]) -> dict[str, Built]:
-    """Open what is read, build and check every mart that is stored or that an indicator reads."""
+def _blocks() -> list[str]:
+    """Declared views that indicators read."""
     read = [view for one in indicators().values() for rule in one.definitions for view in rule.reads]
-    blocks = [name for name in (*read, "computed_year") if name in marts()]
-    chosen = in_order([*marts(), *blocks], marts())
-    open_views(build, [*read, *(view for mart in chosen for view in mart.reads)], facilities)
-    return build_marts(build, marts(), blocks)
+    return [name for name in (*read, "computed_year") if name in marts()]
+
+
+def _views() -> list[str]:
+    """Everything that marts and indicators read."""
+    read = [view for one in indicators().values() for rule in one.definitions for view in rule.reads]
+    chosen = in_order([*marts(), *_blocks()], marts())
+    return [*read, *(view for mart in chosen for view in mart.reads)]
 
 
 def _indicators(

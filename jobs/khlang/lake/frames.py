@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -37,22 +37,40 @@ CONFIGURATION = {
 WRITTEN = "path string, size bigint, rows bigint, low string, high string"
 
 
-def view(spark: SparkSession, settings: Settings, name: str, version: int, called: str) -> int:
-    """Register a table at a version as a temporary view; returns its size in bytes."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A table at a version with its files, before any session reads it."""
+
+    name: str
+    version: int
+    table: DeltaTable
+    files: list[Part]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(file.size for file in self.files)
+
+
+def opened(settings: Settings, name: str, version: int) -> Opened:
+    """Open a table at a version and list its files."""
+    table = tables.open_table(settings, name, version)
+    return Opened(name, version, table, tables.parts(table))
+
+
+def view(spark: SparkSession, settings: Settings, found: Opened, called: str) -> None:
+    """Register an opened table as a temporary view."""
     from pyspark.sql.types import StructType
 
-    table = tables.open_table(settings, name, version)
-    files = tables.parts(table)
-    address = tables.s3a(settings, name)
-    if _needs_delta(table, files):
-        reader = spark.read.format("delta").option("versionAsOf", version)
+    address = tables.s3a(settings, found.name)
+    if _needs_delta(found.table, found.files):
+        reader = spark.read.format("delta").option("versionAsOf", found.version)
         frame = reader.load(address)
     else:
-        schema = StructType.fromJson(json.loads(table.schema().to_json()))
-        paths = [f"{address}/{file.path}" for file in files]
+        schema = StructType.fromJson(json.loads(found.table.schema().to_json()))
+        paths = [f"{address}/{file.path}" for file in found.files]
         frame = spark.read.schema(schema).parquet(*paths) if paths else spark.createDataFrame([], schema)
     frame.createOrReplaceTempView(called)
-    return sum(file.size for file in files)
 
 
 def _needs_delta(table: DeltaTable, files: list[Part]) -> bool:

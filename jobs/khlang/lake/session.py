@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 OLDEST_JAVA = 17
+LARGE = "-XX:+UseParallelGC"
+"""Options of a JVM that works on many rows, unless the settings name others."""
 
 
-def spark(settings: Settings, app_name: str) -> SparkSession:
-    """Start (or get) the session of this process; the store's keys stand in no argument, plan or log."""
+def spark(settings: Settings, app_name: str, large: bool = False) -> SparkSession:
+    """Start (or get) the session of this process; the store's keys stand in no argument, plan or log.
+
+    `large`: the JVM itself reads and joins so many rows that compiling its code well pays.
+    """
     prepare_environment()
     from pyspark.conf import SparkConf
     from pyspark.sql import SparkSession
 
-    conf = SparkConf(loadDefaults=False).setAll(list(options(settings, app_name).items()))
+    conf = SparkConf(loadDefaults=False).setAll(list(options(settings, app_name, large).items()))
     session = SparkSession.builder.config(conf=conf).getOrCreate()
     hadoop = session.sparkContext._jsc.hadoopConfiguration()
     for name, value in s3a_options(settings).items():
@@ -35,7 +40,7 @@ def spark(settings: Settings, app_name: str) -> SparkSession:
     return session
 
 
-def options(settings: Settings, app_name: str) -> dict[str, str]:
+def options(settings: Settings, app_name: str, large: bool = False) -> dict[str, str]:
     """Spark's options without any credential: they are shown by `ps`, plans and event logs."""
     folder = settings.root / "spark"
     for part in ("local", "warehouse"):
@@ -48,7 +53,7 @@ def options(settings: Settings, app_name: str) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraClassPath": f"{jars_folder()}/*",
         "spark.executor.extraClassPath": f"{jars_folder()}/*",
-        "spark.driver.extraJavaOptions": _java_options(settings),
+        "spark.driver.extraJavaOptions": _java_options(settings, large),
         "spark.local.dir": str(folder / "local"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         **_FIXED,
@@ -140,10 +145,12 @@ def _ask_java(home: Path) -> str:
     return asked.stderr
 
 
-def _java_options(settings: Settings) -> str:
+def _java_options(settings: Settings, large: bool) -> str:
+    is_chosen = settings.jvm_options != Settings.model_fields["jvm_options"].default
+    chosen = LARGE if large and not is_chosen else settings.jvm_options
     scratch = settings.root / "tmp" / "java"
     scratch.mkdir(parents=True, exist_ok=True)
-    own = ["-XX:-UsePerfData", "-Dfile.encoding=UTF-8", f"-Djava.io.tmpdir={scratch}", settings.jvm_options]
+    own = ["-XX:-UsePerfData", "-Dfile.encoding=UTF-8", f"-Djava.io.tmpdir={scratch}", chosen]
     if class_archive().is_file():  # another Java or other jars: the JVM leaves it aside without a word
         own += [f"-XX:SharedArchiveFile={class_archive()}", "-Xlog:cds=off"]
     return " ".join(own).strip()
