@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from khlang.gold import build, checks, job
-from khlang.gold.build import LARGE_BYTES, TINY_BYTES, open_silver, planning, size
+from khlang.gold.build import PARTITION_BYTES, PLANNED_BYTES, TINY_BYTES, open_silver, planning, size
 from khlang.lake import session, tables
 from khlang.lake.tables import Part
 from khlang.model.mart import Check, marts
@@ -36,9 +36,18 @@ def test_every_table_of_silver_is_opened_once_and_before_any_session(monkeypatch
 
 def test_little_is_read_as_planned_and_much_is_planned_again_after_every_stage() -> None:
     adaptive, generated = "spark.sql.adaptive.enabled", "spark.sql.codegen.factoryMode"
-    found = [planning(read) for read in (TINY_BYTES, TINY_BYTES + 1, LARGE_BYTES, LARGE_BYTES + 1)]
+    found = [planning(read) for read in (TINY_BYTES, TINY_BYTES + 1, PLANNED_BYTES, PLANNED_BYTES + 1)]
     assert [one[adaptive] for one in found] == ["false", "false", "false", "true"]
     assert [one[generated] for one in found] == ["NO_CODEGEN", "FALLBACK", "FALLBACK", "FALLBACK"]
+
+
+def test_shuffles_have_a_partition_per_core_and_more_for_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.os, "cpu_count", lambda: 2)
+    found = [
+        planning(read)["spark.sql.shuffle.partitions"]
+        for read in (0, 2 * PARTITION_BYTES, 40 * PARTITION_BYTES)
+    ]
+    assert found == ["2", "2", "40"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
 THREADS = 3
 READERS = 8
 LARGE_BYTES = 256 << 20
-"""Silver above this is worth a compiling JVM and plans that are looked at again after every stage (AQE)."""
+"""Silver above this is worth a JVM that compiles its code well."""
+PLANNED_BYTES = 4 << 30
+"""Above this plans are looked at again after every stage (AQE); below it costs more than it saves."""
+PARTITION_BYTES = 256 << 20
+"""Of silver's bytes, which a shuffle partition may stand for: they are compressed, and a select reads a part."""
 TINY_BYTES = 8 << 20
 """Silver below this is read row by row: generating and compiling code for 40 selects costs more."""
 
@@ -101,8 +106,10 @@ def size(silver: Mapping[str, Opened]) -> int:
 
 def planning(read: int) -> dict[str, str]:
     """Spark's options for so many bytes of silver."""
+    partitions = max(os.cpu_count() or 2, -(-read // PARTITION_BYTES))
     return {
-        "spark.sql.adaptive.enabled": str(read > LARGE_BYTES).lower(),
+        "spark.sql.adaptive.enabled": str(read > PLANNED_BYTES).lower(),
+        "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.codegen.wholeStage": str(read > TINY_BYTES).lower(),
         "spark.sql.codegen.factoryMode": "FALLBACK" if read > TINY_BYTES else "NO_CODEGEN",
     }
