@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-AIRFLOW_PYTHON = PROJECT / ".venv/airflow/bin/python"
+AIRFLOW_PYTHON = Path(sys.prefix).parent / "airflow/bin/python"
 Report = dict[str, Any]
 
 

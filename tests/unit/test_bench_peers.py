@@ -168,8 +168,5 @@ def faults(rows: pl.DataFrame) -> dict[tuple[Any, ...], frozenset[str]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["postgres", "spark"])
-def test_a_server_and_spark_do_what_polars_does(
-    name: str, days: list[Path], by_polars: Loads, tmp_path: Path
-) -> None:
-    assert outcome(command(name, days, tmp_path / "state")) == outcome(by_polars[1])
+def test_postgresql_does_what_polars_does(days: list[Path], by_polars: Loads, tmp_path: Path) -> None:
+    assert outcome(command("postgres", days, tmp_path / "state")) == outcome(by_polars[1])
