@@ -29,6 +29,13 @@ def test_few_bytes_are_spread_over_the_cores() -> None:
     assert len(bundles([_source(str(n), 1, 10) for n in range(8)], 1 << 20, 4)) == 4
 
 
+@pytest.mark.parametrize("cores", [1, 2, 4])
+def test_bundles_come_in_multiples_of_the_cores(cores: int) -> None:
+    packed = bundles([_source(str(n), 1, 1) for n in range(120)], 25, cores)
+    assert len(packed) % cores == 0
+    assert max(len(bundle) for bundle in packed) <= 25
+
+
 def test_a_large_member_is_a_bundle_of_its_own() -> None:
     packed = bundles([_source("1", 1, 100), _source("2", 1, 1), _source("3", 1, 1)], 50, 1)
     assert [len(bundle) for bundle in packed] == [1, 2]

@@ -179,3 +179,9 @@ def test_a_coordinate_in_thai_digits_is_a_number_that_is_put_right() -> None:
     done = conformed("HOME", member(f"{header}\n{FACILITY}|H1|๑๘.๗๙๖๑๐๐|98.979300|20260801120000\n"))
     found = [(line, column, code) for line, column, code in faults(done) if column == "LATITUDE"]
     assert found == [(2, "LATITUDE", "digits.thai")]
+
+
+def test_an_id_in_thai_digits_is_the_patient_it_names() -> None:
+    done = conformed("CHRONIC", member(chronic("10001|๑๒|20260901|E119||", "10001|12|20260902|E119||")))
+    assert len(set(values(done, "pid"))) == 1
+    assert (2, "PID", "digits.thai") in faults(done)

@@ -108,3 +108,11 @@ def test_conform_needs_neither_stores_nor_database_nor_spark() -> None:
     program = "import sys, khlang.conform.pseudonym, khlang.conform.unpack; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"boto3", "sqlalchemy", "pyspark", "deltalake"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("size", [32, 64, 65, 200])
+def test_a_key_of_any_length_is_used_as_hmac_uses_it(size: int) -> None:
+    key = bytes(range(size))
+    pseudonym = Pseudonymiser(dict.fromkeys(LETTERS, key), 1).of("hn", pl.Series(["10001:7"]))[0]
+    tag = hmac.new(key, b"10001:7", hashlib.sha256).digest()[:16]
+    assert pseudonym == "n1." + base64.urlsafe_b64encode(tag).decode()[:22]
