@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.cluster import cluster
 from bench.country import Country, Made, deliver, registry
 from bench.day import run_day
 from bench.lake import BenchLake, lake
@@ -54,13 +55,27 @@ def zips(folder: Path, templates: Sequence[Unit], counts: Sequence[int], say: Sa
 def cores(
     folder: Path, templates: Sequence[Unit], count: int, masters: Sequence[str], say: Say
 ) -> list[dict[str, Any]]:
-    """The same zips on one core and on two."""
+    """The same zips under each master: `local[N]`, or `workers:N` for a standalone cluster of N one-core workers."""
     rows = []
     for number, master in enumerate(masters):
-        made, costs = _fresh(folder / f"cores{number}", templates, Country(count), {"KHLANG_MASTER": master})
-        rows.append({"master": master.partition("://")[0], "rows": made, **_figures(costs)})
-        say(f"  {master.partition('://')[0]}: {rows[-1]['seconds']} s")
+        place = folder / f"cores{number}"
+        with _fresh(place, templates, Country(count)) as (made, own), _master(own, place, master) as address:
+            spread = own.with_settings(KHLANG_MASTER=address, KHLANG_SMALL_ROWS="0")
+            costs = run_day(spread, made, place / "zips", _silent, LOADING).costs
+        rows.append({"master": master, "rows": made.rows, **_figures(costs)})
+        say(f"  {master}: {rows[-1]['stages_s']}")
     return rows
+
+
+@contextmanager
+def _master(own: BenchLake, folder: Path, master: str) -> Iterator[str]:
+    """The address of a master; workers live while the block runs."""
+    kind, _, workers = master.partition(":")
+    if kind != "workers":
+        yield master
+        return
+    with cluster(own, folder / "cluster", int(workers)) as address:
+        yield address
 
 
 @contextmanager

@@ -74,15 +74,15 @@ class Unit:
 
 
 def units(folder: Path, persons: int, facilities: int, seed: int) -> list[Unit]:
-    """Units of the second month of an invented set, planted faults included; made under `folder`, then removed."""
-    plan = Plan(facilities=facilities, months=2, persons=persons, seed=seed)
-    run(plan, folder)
-    found = []
-    for path in sorted((folder / "inbox").rglob("F43_*.zip")):
-        if zipfile.is_zipfile(path) and path.stem[10:16] == f"{plan.month_start(2):%Y%m}":
-            found.append(_unit(path))
+    """Units of an invented set's first month, planted faults included; made under `folder`, then removed.
+
+    First months hold the registers of their persons: a zip without them is all orphans, and names cost nothing.
+    """
+    run(Plan(facilities=facilities, months=1, persons=persons, seed=seed), folder)
+    zips = [path for path in sorted((folder / "inbox").rglob("F43_*.zip")) if zipfile.is_zipfile(path)]
+    found = [_unit(path) for path in zips]
     shutil.rmtree(folder)
-    return [unit for unit in found if unit.members]
+    return [unit for unit in found if "PERSON" in unit.members]
 
 
 def _unit(path: Path) -> Unit:
