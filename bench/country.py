@@ -25,7 +25,7 @@ from khlang.model.geography import areas, region_of
 ZIPS, ROWS = 12_000, 20_000_000
 """A country's day: zips and, nearly, rows (design goal of the national day)."""
 
-SIZES = ((0.900, 1, 3), (0.065, 8, 24), (0.030, 40, 90), (0.005, 130, 260))
+SIZES = ((0.900, 1, 1), (0.065, 4, 12), (0.030, 20, 45), (0.005, 65, 130))
 """Share of the facilities, and from how many to how many copies of a unit their zips hold."""
 
 SAME, CHANGED = 0.80, 0.05
@@ -165,4 +165,4 @@ def _zipped(bodies: dict[str, bytes]) -> bytes:
 
 def templates(folder: Path, seed: int = 1) -> list[Unit]:
     """The units that a country is printed from."""
-    return units(folder / "units", persons=160, facilities=48, seed=seed)
+    return units(folder / "units", persons=28, facilities=48, months=3, seed=seed)

@@ -39,6 +39,13 @@ class Member:
     persons: tuple[int, ...]
     rows: int
 
+    def with_lines(self, other: Member) -> Member:
+        """The lines of both, when their headers are equal; else this one."""
+        if other.header != self.header:
+            return self
+        joined = (*self.pieces[:-1], self.pieces[-1] + other.pieces[0], *other.pieces[1:])
+        return Member(self.header, joined, self.persons + other.persons, self.rows + other.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -73,28 +80,33 @@ class Unit:
         return lines
 
 
-def units(folder: Path, persons: int, facilities: int, seed: int) -> list[Unit]:
-    """Units of an invented set's first month, planted faults included; made under `folder`, then removed.
+def units(folder: Path, persons: int, facilities: int, months: int, seed: int) -> list[Unit]:
+    """Units of an invented set, planted faults included; made under `folder`, then removed.
 
-    First months hold the registers of their persons: a zip without them is all orphans, and names cost nothing.
+    A unit is all that a facility sent in these months: the registers of its persons come with the visits (a zip
+    without them would be all orphans, and names would cost nothing).
     """
-    run(Plan(facilities=facilities, months=1, persons=persons, seed=seed), folder)
-    zips = [path for path in sorted((folder / "inbox").rglob("F43_*.zip")) if zipfile.is_zipfile(path)]
-    found = [_unit(path) for path in zips]
+    run(Plan(facilities=facilities, months=months, persons=persons, seed=seed), folder)
+    sent: dict[str, dict[str, Path]] = {}
+    for path in sorted((folder / "inbox").rglob("F43_*.zip")):
+        if zipfile.is_zipfile(path):
+            sent.setdefault(path.stem[4:9], {}).setdefault(path.stem[10:16], path)
+    found = [_unit(list(zips.values())) for zips in sent.values()]
     shutil.rmtree(folder)
     return [unit for unit in found if "PERSON" in unit.members]
 
 
-def _unit(path: Path) -> Unit:
+def _unit(zips: Sequence[Path]) -> Unit:
+    """The members of a facility's zips; of one file those that have the first one's header."""
     members: dict[str, Member] = {}
     known: dict[bytes, int] = {}
-    with zipfile.ZipFile(path) as zipped:
-        for name in zipped.namelist():
-            file = file_of(name)
-            if file is not None and file not in members:
-                member = _member(zipped.read(name), contracts()[file], known)
-                if member is not None:
-                    members[file] = member
+    for path in zips:
+        with zipfile.ZipFile(path) as zipped:
+            for name in zipped.namelist():
+                file = file_of(name)
+                member = _member(zipped.read(name), contracts()[file], known) if file is not None else None
+                if file is not None and member is not None:
+                    members[file] = members[file].with_lines(member) if file in members else member
     return Unit(members, tuple(int(cid[:3]) for cid in known))
 
 

@@ -11,10 +11,11 @@ from statistics import median, quantiles
 from bench.country import Country, Made, deliver, registry
 from bench.lake import BenchLake
 from bench.units import Unit
-from khlang.landing.door import Door, Failed
+from khlang.landing.door import Door
 from khlang.landing.offer import from_files
+from khlang.landing.work import Failed
 
-COPIES = 500
+COPIES = 250
 """Copies of a unit in a zip of about 5 MB."""
 
 

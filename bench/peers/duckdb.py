@@ -166,7 +166,7 @@ def load(run: Run, staged: Staged) -> tuple[list[Counted], Mapping[str, Any]]:
     base.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
     base.execute("CREATE SCHEMA IF NOT EXISTS raw; CREATE SCHEMA IF NOT EXISTS now")
     for domain, key in open_keys(run.state).items():
-        base.create_function(
+        base.create_function(  # type: ignore[call-overload]
             f"pseudonym_{domain}",
             _function(key),
             ["VARCHAR"],

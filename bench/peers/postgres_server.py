@@ -61,7 +61,17 @@ def _initialise(folder: Path, password_file: Path, programs: Path, owner: str | 
     if owner:
         shutil.chown(folder, owner)
     with held(folder, owner is not None) as (place, kept):
-        command = [programs / "initdb", "-D", place, "-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8"]
+        command = [
+            str(programs / "initdb"),
+            "-D",
+            str(place),
+            "-U",
+            "postgres",
+            "-A",
+            "scram-sha-256",
+            "-E",
+            "UTF8",
+        ]
         done = subprocess.run(
             [*command, "--locale=C", "--no-sync", "--pwfile=/dev/stdin"],
             stdin=_readable(password_file.read_text(), owner), capture_output=True, text=True, check=False,

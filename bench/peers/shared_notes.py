@@ -41,7 +41,7 @@ def analyzer() -> Any:
             self, text: str, entities: list[str], nlp_artifacts: Any = None
         ) -> list[RecognizerResult]:
             """What the recogniser finds."""
-            finder = found[self.name]
+            finder = found[self.name]  # type: ignore[has-type]
             return [RecognizerResult(finder.kind, s.start, s.end, s.sureness) for s in finder.find(text)]
 
     found = recognisers()

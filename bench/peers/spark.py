@@ -18,6 +18,7 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import IntegerType, StringType, StructField, StructType
 
 from bench.peers.shared_keys import open_keys
@@ -83,8 +84,9 @@ def _register(spark: SparkSession, state: str) -> None:
     """pseudonym_<domain>(text) and scrubbed(text) as SQL functions."""
     once = os.environ.get("PEER_NOTES") == "distinct"
     for domain in open_keys(Path(state)):
-        spark.udf.register(f"pseudonym_{domain}", F.pandas_udf(pseudonym(domain, state), "string"))
-    spark.udf.register("scrubbed", F.pandas_udf(cleared(once), "string"))
+        hashed = pandas_udf(pseudonym(domain, state), "string")  # type: ignore[call-overload]
+        spark.udf.register(f"pseudonym_{domain}", hashed)
+    spark.udf.register("scrubbed", pandas_udf(cleared(once), "string"))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,9 @@ class Loader:
             .whenMatchedUpdateAll("old._row <> fresh._row AND old._sent_at <= fresh._sent_at")
             .whenNotMatchedInsertAll().execute()
         )  # fmt: skip
-        return self.known[contract.table] + int(merged.first()["num_inserted_rows"])
+        told = merged.first()
+        assert told is not None, "a merge tells what it did"
+        return self.known[contract.table] + int(told["num_inserted_rows"])
 
 
 def _broken_row(line: Broken, columns: int) -> list[Any]:

@@ -16,7 +16,7 @@ from khlang.model.facility import facilities
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> list[Unit]:
-    return units(tmp_path_factory.mktemp("units") / "set", persons=90, facilities=8, seed=3)
+    return units(tmp_path_factory.mktemp("units") / "set", persons=28, facilities=8, months=2, seed=3)
 
 
 def _made(folder: Path, day: int, templates: list[Unit]) -> Made:

@@ -37,7 +37,8 @@ TOLD = ("raw_rows", "refused", "current_rows", "aggregates")
 
 def two_days(folder: Path) -> list[Path]:
     """Two days of three facilities' zips, with planted faults, cut to few files; day 0 has one line too short."""
-    country, templates = Country(3, copies=2), units(folder / "units", persons=40, facilities=4, seed=3)
+    country = Country(3, copies=2)
+    templates = units(folder / "units", persons=28, facilities=4, months=2, seed=3)
     days = [folder / "day0", folder / "day1"]
     for day, path in enumerate(days):
         deliver(country, day, path, templates)

@@ -33,7 +33,7 @@ from khlang.settings import Settings, load
 def waiting(ledger: Ledger, batch: Batch) -> tuple[Withheld, ...]:
     """Loaded members with withheld texts, of the facilities whose PERSON members the batch brings."""
     hospcode = {delivery.receipt: delivery.hospcode for delivery in batch.deliveries}
-    return ledger.withheld(told_facilities(ledger.members(hospcode), hospcode))
+    return ledger.withheld(told_facilities(ledger.members(hospcode, "PERSON"), hospcode))
 
 
 def told_facilities(members: Iterable[DeliveredMember], hospcode: Mapping[str, str | None]) -> set[str]:

@@ -46,11 +46,10 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
 
 def _scope(ledger: Ledger, batch: Batch) -> Scope:
     """Which facilities got rows in which files, and which must be worked out anew."""
-    hospcode = {delivery.receipt: delivery.hospcode or "" for delivery in batch.deliveries}
-    rows: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for member in ledger.members(hospcode):
-        if member.file is not None and member.accepted:
-            rows[member.file][hospcode[member.receipt]] += member.accepted
+    rows: dict[str, dict[str, int]] = defaultdict(dict)
+    for hospcode, file, accepted, _ in ledger.member_rows(one.receipt for one in batch.deliveries):
+        if accepted:
+            rows[file][hospcode] = accepted
     changed = [change.receipt for change in batch.changes]
     anew = {delivery.hospcode for delivery in ledger.deliveries(changed)} if changed else set()
     resolve = frozenset(h for h in anew if h) | _late(ledger, batch)
@@ -83,8 +82,9 @@ def _counts(ledger: Ledger, batch: Batch, curation: Curation) -> dict[str, dict[
         for row in told:
             here[row["_status"]] = here.get(row["_status"], 0) + row["len"]
     withdrawn = ledger.withdrawn()
-    for member in ledger.members(delivery.receipt for delivery in batch.deliveries):
-        if member.file is not None and member.repeated and member.receipt not in withdrawn:
-            here = counts[f"silver.{contracts()[member.file].table}"]
-            here["repeated"] = here.get("repeated", 0) + member.repeated
+    standing = (one.receipt for one in batch.deliveries if one.receipt not in withdrawn)
+    for _, file, _, repeated in ledger.member_rows(standing):
+        if repeated:
+            here = counts[f"silver.{contracts()[file].table}"]
+            here["repeated"] = here.get("repeated", 0) + repeated
     return counts

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
 
 from khlang.conform.member import MemberResult
 from khlang.errors import KhlangError, StoreError
@@ -24,12 +23,11 @@ from khlang.lake.ledger.models import (
     ChangeRow,
     DeliveryRow,
     FaultCountRow,
-    MemberRow,
     TableVersionRow,
 )
+from khlang.lake.ledger.report import report
 from khlang.lake.ledger.values import BEFORE, Batch, Change, FileBalance, Stage
 from khlang.lake.ledger.withheld import Reread, tell_again
-from khlang.model.faults import catalogue
 
 Counts = Mapping[str, Mapping[str, Any]]
 """Table ("silver.service") -> named counts of a batch."""
@@ -87,11 +85,8 @@ class Batches(Deliveries):
             strange = receipts - {delivery.receipt for delivery in batch.deliveries}
             if strange:
                 raise KhlangError("batch.foreign", f"{len(strange)} deliveries are not of batch {batch.id}")
-            try:
-                _report(session, found)
-            except StaleDataError:
-                words = f"batch {batch.id} reports members that no zip holds"
-                raise KhlangError("batch.member", words) from None
+            if not report(session.connection(), found):
+                raise KhlangError("batch.member", f"batch {batch.id} reports members that no zip holds")
 
     def record_tables(self, batch: Batch, versions: Mapping[str, int], counts: Counts) -> None:
         """What the batch did to tables so far; `commit_batch` completes it."""
@@ -191,43 +186,6 @@ def _require_open(session: Session, batch: Batch, committed_is_done: bool = Fals
     if row is not None and committed_is_done:
         return False
     raise KhlangError("batch.closed", f"batch {batch.id} is not open")
-
-
-def _report(session: Session, results: Sequence[MemberResult]) -> None:
-    """Members' counts, and their faults anew, a thousand members at a time."""
-    repairs = {code for code, fault in catalogue().items() if fault.effect == "repair"}
-    for start in range(0, len(results), 1000):
-        some = results[start : start + 1000]
-        session.execute(update(MemberRow), [_counts(result, repairs) for result in some])
-        places = [(result.receipt, result.position) for result in some]
-        session.execute(
-            delete(FaultCountRow).where(tuple_(FaultCountRow.receipt, FaultCountRow.position).in_(places))
-        )
-        if faults := [row for result in some for row in _faults(result)]:
-            session.execute(insert(FaultCountRow), faults)
-
-
-def _counts(result: MemberResult, repairs: set[str]) -> dict[str, Any]:
-    """A member's counts as a row; `repaired` counts values and members put right."""
-    return {
-        "receipt": result.receipt,
-        "position": result.position,
-        "codes": list(result.codes),
-        "delivered": result.delivered,
-        "accepted": result.accepted,
-        "refused": result.refused,
-        "repeated": result.repeated,
-        "repaired": sum(count for (code, _), count in result.faults.items() if code in repairs),
-    }
-
-
-def _faults(result: MemberResult) -> list[dict[str, Any]]:
-    """A member's faults as rows."""
-    place = {"receipt": result.receipt, "position": result.position}
-    return [
-        {**place, "code": code, "column": column or "", "count": count}
-        for (code, column), count in result.faults.items()
-    ]
 
 
 def _record_tables(session: Session, batch: str, versions: Mapping[str, int], counts: Counts) -> None:

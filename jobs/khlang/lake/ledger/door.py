@@ -8,11 +8,26 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Engine,
+    Text,
+    any_,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    type_coerce,
+    update,
+)  # fmt: skip
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from khlang.errors import KhlangError, SettingsError
 from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, FacilityRow, MemberRow
+from khlang.lake.ledger.report import copy
 from khlang.lake.ledger.values import DeliveredMember, Delivery, Judged
 
 _SETTLING = 4_305_202  # advisory lock: contents are compared and accepted by one door at a time
@@ -29,9 +44,22 @@ def _delivery(row: DeliveryRow) -> Delivery:
     return Delivery(**{name: getattr(row, name) for name in _COLUMNS})
 
 
-def _member(row: MemberRow) -> DeliveredMember:
-    named = {field.name: getattr(row, field.name) for field in fields(DeliveredMember)}
-    return DeliveredMember(**{**named, "codes": tuple(row.codes)})
+_MEMBER = [
+    # The driver makes lists of arrays by itself; through the model a row costs four times as much.
+    type_coerce(MemberRow.codes, NullType()) if field.name == "codes" else getattr(MemberRow, field.name)
+    for field in fields(DeliveredMember)
+]
+_CODES = [field.name for field in fields(DeliveredMember)].index("codes")
+
+
+def _member(row: Sequence[Any]) -> DeliveredMember:
+    return DeliveredMember(*row[:_CODES], tuple(row[_CODES]), *row[_CODES + 1 :])  # type: ignore[call-arg]
+
+
+def _among(column: Any, values: Iterable[str]) -> ColumnElement[bool]:
+    """Column is one of the values: one parameter however many (a statement takes 65,535)."""
+    found: ColumnElement[bool] = column == any_(literal(list(values), ARRAY(Text)))
+    return found
 
 
 class Deliveries:
@@ -74,7 +102,8 @@ class Deliveries:
                 self._settle(session, row, wanted[row.receipt], first)
             session.flush()
             accepted = [wanted[row.receipt] for row in rows if row.state == "checked"]
-            _copy_members(session.connection(), [line for verdict in accepted for line in _members(verdict)])
+            lines = (line for verdict in accepted for line in _members(verdict))
+            copy(session.connection(), "member", _MEMBERS, lines)
             return {row.receipt: _delivery(row) for row in rows}
 
     def _accepted(
@@ -191,12 +220,27 @@ class Deliveries:
         asked = select(DeliveryRow).where(*conditions).order_by(DeliveryRow.arrival)
         return tuple(_delivery(row) for row in session.scalars(asked))
 
-    def members(self, receipts: Iterable[str]) -> tuple[DeliveredMember, ...]:
-        """Members of deliveries, by receipt and position."""
-        asked = select(MemberRow).where(MemberRow.receipt.in_(list(receipts)))
-        with Session(self.engine) as session:
-            rows = session.scalars(asked.order_by(MemberRow.receipt, MemberRow.position))
-            return tuple(_member(row) for row in rows)
+    def members(self, receipts: Iterable[str], file: str | None = None) -> tuple[DeliveredMember, ...]:
+        """Members of deliveries, by receipt and position; of one file of the standard when it is named."""
+        asked = select(*_MEMBER).where(_among(MemberRow.receipt, receipts))
+        if file is not None:
+            asked = asked.where(MemberRow.file == file)
+        with self.engine.connect() as connection:
+            rows = connection.execute(asked.order_by(MemberRow.receipt, MemberRow.position))
+            return tuple(map(_member, rows))
+
+    def member_rows(self, receipts: Iterable[str]) -> Iterator[tuple[str, str, int, int]]:
+        """(facility, file, accepted rows, repeated rows) of deliveries that bronze has read."""
+        sums = (func.sum(MemberRow.accepted), func.sum(MemberRow.repeated))
+        asked = (
+            select(DeliveryRow.hospcode, MemberRow.file, *sums)
+            .join(DeliveryRow, DeliveryRow.receipt == MemberRow.receipt)
+            .where(_among(MemberRow.receipt, receipts), MemberRow.file.is_not(None), MemberRow.accepted.is_not(None))
+            .group_by(DeliveryRow.hospcode, MemberRow.file)
+        )  # fmt: skip
+        with self.engine.connect() as connection:
+            for hospcode, file, accepted, repeated in connection.execute(asked):
+                yield hospcode or "", str(file), int(accepted or 0), int(repeated or 0)
 
     def retimings(self) -> dict[str, datetime]:
         """Receipt -> time that holds instead of bronze's `_sent_at`, for every content that moved."""
@@ -218,17 +262,11 @@ def _retime(session: Session, first: DeliveryRow, again: DeliveryRow) -> None:
     session.add(change)
 
 
+_MEMBERS = "receipt, position, name, file, bytes, sha256, codes"
+
+
 def _members(verdict: Judged) -> Iterator[tuple[object, ...]]:
     """The members of an accepted zip; what no contract knows is named by its place and counts no lines."""
     for entry in verdict.entries:
         codes = [] if entry.file else ["file.unknown"]
         yield verdict.receipt, entry.position, entry.shown, entry.file, entry.bytes, entry.sha256, codes
-
-
-def _copy_members(connection: Connection, members: Iterable[tuple[object, ...]]) -> None:
-    """Many rows in one COPY: a tenth of what they cost as statements with bound values."""
-    columns = "receipt, position, name, file, bytes, sha256, codes"
-    opened: Any = connection.connection.cursor()  # psycopg's own: COPY is not in the common interface
-    with opened as cursor, cursor.copy(f"COPY member ({columns}) FROM STDIN") as copy:
-        for member in members:
-            copy.write_row(member)

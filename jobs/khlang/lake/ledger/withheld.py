@@ -78,10 +78,9 @@ def tell_again(session: Session, reread: Sequence[Reread]) -> None:
         mine = (MemberRow.receipt == told.receipt) & (MemberRow.position == told.position)
         session.execute(update(MemberRow).where(mine).values(repaired=repaired))
     places = [(told.receipt, told.position) for told in reread]
-    if places:
-        session.execute(
-            delete(FaultCountRow).where(tuple_(FaultCountRow.receipt, FaultCountRow.position).in_(places))
-        )
+    for start in range(0, len(places), 1000):  # a statement takes 65,535 values
+        some = tuple_(FaultCountRow.receipt, FaultCountRow.position).in_(places[start : start + 1000])
+        session.execute(delete(FaultCountRow).where(some))
     rows = [
         {"receipt": t.receipt, "position": t.position, "code": code, "column": column or "", "count": count}
         for t in reread
