@@ -27,7 +27,13 @@ def _java(folder: Path, name: str, own: BenchLake, *arguments: str) -> subproces
     """One daemon of Spark; its output goes to a log in the folder."""
     path = f"{Path(pyspark.__file__).parent / 'jars'}/*:{jars_folder()}/*"
     command = [str(java_home() / "bin" / "java"), "-Xmx512m", "-XX:+UseSerialGC", "-cp", path, *arguments]
-    environment = {**own.environment, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
+    environment = {
+        **own.environment,
+        "JAVA_HOME": str(java_home()),
+        "SPARK_HOME": str(Path(pyspark.__file__).parent),  # executors are started from there
+        "SPARK_SCALA_VERSION": "2.13",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
