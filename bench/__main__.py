@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench import contest as contests
 from bench import day as days
+from bench import demo as demos
 from bench import growth as growths
 from bench import warm as warms
 from bench.country import ROWS, ZIPS, Country, templates
@@ -28,7 +29,7 @@ from bench.units import Unit
 from khlang.lake.evidence import git_sha
 
 RESULTS = Path(__file__).parent / "results"
-WHAT = ("contest", "day", "growth", "warm")
+WHAT = ("contest", "day", "growth", "warm", "demo")
 Say = Callable[[str], None]
 Parts = dict[str, Any]
 
@@ -73,8 +74,23 @@ def _warm(folder: Path, units: list[Unit], say: Say) -> Parts:
         return warms.warm(own, folder, units, 20, say).plain()
 
 
+def latest() -> Parts:
+    """The newest kept result of each part (bench/results); a contender's is the newest contest that it was in."""
+    found: Parts = {}
+    rows: dict[str, Any] = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        kept = json.loads(path.read_text("utf-8"))
+        found |= {part: kept[part] for part in WHAT if part in kept}
+        rows |= {row["contender"]: row for row in kept.get("contest", {}).get("table", [])}
+    if rows:
+        found["contest"] = {"table": list(rows.values())}
+    return found
+
+
 def main(
-    what: Annotated[str, typer.Argument(help="all, or some of: " + ",".join(WHAT))] = "all",
+    what: Annotated[
+        str, typer.Argument(help="all, some of " + ",".join(WHAT) + "; goals: the table of kept results")
+    ] = "all",
     fraction: Annotated[float, typer.Option(help="of the country's day: 1 is 12,000 zips, 20 M rows")] = 0.02,
     rounds: Annotated[int, typer.Option(help="rounds of the contest")] = 3,
     peers: Annotated[str, typer.Option(help="contenders beside Khlang")] = ",".join(contests.PEERS),
@@ -84,6 +100,9 @@ def main(
     """Measure Khlang and its peers."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the lakes' services are stopped on the way out
     console = Console()
+    if what == "goals":
+        _show(console, "goals", {"goals": goals(latest())})
+        return
     wanted = WHAT if what == "all" else tuple(what.split(","))
     found: Parts = {
         "machine": machine(),
@@ -100,6 +119,7 @@ def main(
             "day": lambda folder: _day(folder, units, fraction, console.print),
             "growth": lambda folder: _growth(folder, units, console.print),
             "warm": lambda folder: _warm(folder, units, console.print),
+            "demo": lambda folder: demos.demo(folder, console.print),
         }
         for name in wanted:
             console.print(f"[bold]{name}[/bold]")

@@ -9,11 +9,13 @@ Found = Mapping[str, Any]
 
 LOADED = ("bronze",)
 DAY_SECONDS = 900
+FIRST_DEMO, NEXT_DEMO = 480, 180
+PAINT, FILTER = 2.0, 1.0
 
 
 def goals(found: Found) -> list[dict[str, Any]]:
     """One row per goal that the parts measured so far speak of: goal, limit, measured, whether it is met."""
-    rows = [*_day(found), *_contest(found), *_warm(found), *_growth(found)]
+    rows = [*_day(found), *_contest(found), *_warm(found), *_growth(found), *_demo(found)]
     return [
         {"goal": name, "limit": limit, "measured": measured, "met": "yes" if met else "NO"}
         for name, limit, measured, met in rows
@@ -75,3 +77,14 @@ def _growth(found: Found) -> Iterator[Row]:
         if one in seconds and two in seconds:
             gained = sum(seconds[one][s] for s in LOADED) / sum(seconds[two][s] for s in LOADED)
             yield f"bronze from {one} to {two}", ">= 1.8x", f"{gained:.2f}x", gained >= 1.8
+
+
+def _demo(found: Found) -> Iterator[Row]:
+    demo = found.get("demo")
+    if not demo:
+        return
+    for name, key, limit in (("fresh clone", "first_s", FIRST_DEMO), ("again", "again_s", NEXT_DEMO)):
+        yield f"make demo, {name}", f"<= {limit // 60} min", f"{demo[key] / 60:.1f} min", demo[key] <= limit
+    for name, key, most in (("first paint", "first_paint_s", PAINT), ("filter", "filter_s", FILTER)):
+        median = demo["page"][key]["median"]
+        yield f"planner's page: {name}", f"<= {most:g} s", f"{median:.2f} s", median <= most

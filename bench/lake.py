@@ -99,7 +99,7 @@ def _free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _free_base() -> int:
+def free_base() -> int:
     """A base port of which every service's port is free, with the stores' gRPC ports."""
     for base in range(FIRST_PORT, 22_600, 100):
         ports = [base + offset for offset in OFFSETS.values()]
@@ -114,7 +114,7 @@ def lake(home: Path) -> Iterator[BenchLake]:
     home.mkdir(parents=True, exist_ok=True)
     for folder in (home, *home.parents[:2]):
         folder.chmod(folder.stat().st_mode | 0o011)
-    made = BenchLake(home, _free_base())
+    made = BenchLake(home, free_base())
     groups = ("stores", "database")
     up(made.settings, groups, lambda *_: None)
     try:

@@ -17,8 +17,9 @@ from pydantic_settings import (
 PROJECT = Path(__file__).resolve().parents[2]
 
 OFFSETS = {
-    "lake_s3": 0, "lake_master": 1, "lake_volume": 2, "lake_filer": 3,
+    "lake_s3": 0, "lake_master": 1, "lake_volume": 2, "lake_filer": 3, "lake_metrics": 4,
     "landing_s3": 10, "landing_master": 11, "landing_volume": 12, "landing_filer": 13,
+    "landing_metrics": 14,
     "database": 20, "airflow": 30, "airflow_worker_log": 31, "airflow_triggerer_log": 32,
     "superset": 40, "front_door": 50, "spark_ui": 60, "spark_driver": 61, "openbao": 70,
 }  # fmt: skip

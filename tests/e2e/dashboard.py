@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page, Response, sync_playwright
+from playwright.sync_api import Page, Response
 
-PAGE = "/superset/dashboard/health-overview/"
-CHARTS = 11
-PATIENCE = 180_000
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync",
-    "--disable-component-update", "--no-first-run", "--disable-features=Translate,OptimizationHints",
-)  # fmt: skip
-SETTLED = """charts => document.querySelectorAll('[data-test-chart-name]').length >= charts
-  && !document.querySelector('.loading, [data-test=loading-indicator]')
-  && document.querySelectorAll('path.region, .datamaps-subunit').length > 70"""
+from bench.page import CHARTS, PAGE, PATIENCE, SETTLED, browser_page, sign_in
+
+__all__ = ["CHARTS", "Visit", "look"]
+
 MISSING_GLYPHS = """text => {
   const drawn = letter => { const c = document.createElement('canvas'); c.width = c.height = 48;
     const p = c.getContext('2d'); p.font = '32px ' + getComputedStyle(document.body).fontFamily;
@@ -66,30 +57,6 @@ def look(address: str, user: str, password: str, folder: Path) -> Visit:
         for answer in answers:
             _keep(visit, answer, address, names)
     return visit
-
-
-@contextmanager
-def browser_page() -> Iterator[Page]:
-    """A page of a fresh browser, tall enough to hold the whole dashboard."""
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
-        None,
-    )
-    assert found, "no browser: install the system package chromium (and fonts-noto-core for Thai letters)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
-        yield browser.new_page(viewport={"width": 1600, "height": 1900})
-        browser.close()
-
-
-def sign_in(page: Page, address: str, user: str, password: str) -> None:
-    """Through the sign-in page, as a person does."""
-    page.goto(address + "/login/")
-    page.wait_for_selector("input[name=username], #username", state="visible", timeout=PATIENCE)
-    page.fill("input[name=username], #username", user)
-    page.fill("input[name=password], #password", password)
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: "/login" not in url, timeout=PATIENCE)
 
 
 def _read(page: Page, visit: Visit) -> None:

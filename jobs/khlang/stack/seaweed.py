@@ -112,6 +112,8 @@ def _command(settings: Settings, which: Which, folder: Path) -> tuple[str, ...]:
         "-s3",
         *ports,
         *grpc,
+        f"-metricsPort={settings.port(f'{which}_metrics')}",  # requests and bytes per bucket, for Prometheus
+        "-metricsIp=127.0.0.1",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-s3.iam.readOnly=false",
