@@ -24,7 +24,7 @@ def history(
 
     Gold is built anew as a whole and is measured with the country's day, not here.
     """
-    everyone, one = Country(facilities, copies=4), Country(1, copies=20)
+    everyone, one = Country(facilities, copies=1), Country(1, copies=20)
     rows = []
     with lake(folder / "history") as own:
         registry(everyone, folder / "history.csv")

@@ -202,3 +202,35 @@ def test_reading_a_member_is_bounded_too() -> None:
     body = zipped({"A.txt": b"0" * 5000})
     with pytest.raises(zipfile.BadZipFile, match="over the limits"):
         list(pieces(io.BytesIO(body), 1, Small()))
+
+
+def test_members_are_inflated_by_isa_l_and_stored_ones_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    original = unpack.isal_zlib.decompressobj
+
+    class Counted:
+        """ISA-L's object, which counts what it inflates."""
+
+        def __init__(self, bits: int) -> None:
+            self._own, self.bytes = original(bits), 0
+            made.append(self)
+
+        def decompress(self, data: bytes, most: int = 0) -> bytes:
+            found: bytes = self._own.decompress(data, most)
+            self.bytes += len(found)
+            return found
+
+        def flush(self) -> bytes:
+            found: bytes = self._own.flush()
+            self.bytes += len(found)
+            return found
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._own, name)
+
+    monkeypatch.setattr(unpack.isal_zlib, "decompressobj", Counted)
+    body = b"HOSPCODE|PID\n" + b"99001|1\n" * 50_000
+    assert verify(zipped({"PERSON.txt": body})).entries[0].bytes == len(body)
+    assert [one.bytes for one in made] == [len(body)]
+    assert verify(zipped({"PERSON.txt": body}, zipfile.ZIP_STORED)).entries[0].bytes == len(body)
+    assert len(made) == 1

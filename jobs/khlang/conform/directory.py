@@ -11,12 +11,14 @@ import zlib
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
+from isal import isal_zlib
+
 from khlang.errors import StoreError
 
 ENCRYPTED = 0x1
 UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, UnicodeError, ValueError,
-    IndexError, OverflowError, RuntimeError,
+    zipfile.BadZipFile, zlib.error, isal_zlib.error, struct.error, EOFError, NotImplementedError, UnicodeError,
+    ValueError, IndexError, OverflowError, RuntimeError,
 )  # fmt: skip
 """What zipfile raises on bytes that are no proper zip."""
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Self
+
+from isal import isal_zlib
 
 from khlang.conform.directory import ENCRYPTED, UNREADABLE, Bomb, Directory, Limits, declared_codes
 from khlang.conform.naming import ZipName, file_of, shown, zip_name
@@ -94,6 +97,9 @@ def _inflate(directory: Directory, item: zipfile.ZipInfo, meter: _Meter) -> Iter
     """A member's bytes; raises Bomb past a limit and BadZipFile when the directory lies about them."""
     count = 0
     with directory.zip.open(_whole(item)) as stream:
+        if item.compress_type == zipfile.ZIP_DEFLATED:
+            # ISA-L inflates five times as fast; zipfile keeps checking headers, ends and CRCs around it.
+            stream._decompressor = isal_zlib.decompressobj(-zlib.MAX_WBITS)  # type: ignore[attr-defined]
         meter.begin()
         while piece := stream.read(READ_BYTES):
             count += len(piece)
