@@ -65,7 +65,7 @@ def _growth(folder: Path, units: list[Unit], say: Say) -> Parts:
     return {
         "history": growths.history(folder, units, facilities=100, days=10, say=say),
         "zips": growths.zips(folder, units, (100, 400), say),
-        "cores": growths.cores(folder, units, 240, ("local[1]", "local[2]", "workers:1", "workers:2"), say),
+        "cores": growths.cores(folder, units, 960, ("local[1]", "local[2]", "workers:1", "workers:2"), say),
     }
 
 

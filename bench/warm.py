@@ -15,7 +15,7 @@ from khlang.landing.door import Door
 from khlang.landing.offer import from_files
 from khlang.landing.work import Failed
 
-COPIES = 250
+COPIES = 500
 """Copies of a unit in a zip of about 5 MB."""
 
 

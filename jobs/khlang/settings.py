@@ -43,6 +43,9 @@ class Settings(BaseSettings):
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="options of Spark's JVM; the default suits short jobs, set a blank for hours on large tables",
     )
+    spark_events: bool = Field(
+        False, description="keep Spark's event logs in KHLANG_HOME/spark/events, for profiles"
+    )
     database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: the embedded PostgreSQL")
     lake_endpoint: str = Field(
         "", description="S3 endpoint of bronze, silver, gold; empty: the embedded store"

@@ -57,6 +57,17 @@ def options(settings: Settings, app_name: str, large: bool = False) -> dict[str,
         "spark.local.dir": str(folder / "local"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         **_FIXED,
+        **(_events(folder / "events") if settings.spark_events else {}),
+    }
+
+
+def _events(folder: Path) -> dict[str, str]:
+    """Jobs, stages and tasks as Spark's history server reads them; they name files and columns, no values."""
+    folder.mkdir(exist_ok=True)
+    return {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": folder.as_uri(),
     }
 
 
