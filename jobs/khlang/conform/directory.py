@@ -16,7 +16,7 @@ from isal import isal_zlib
 from khlang.errors import StoreError
 
 ENCRYPTED = 0x1
-UNREADABLE = (
+UNREADABLE: tuple[type[BaseException], ...] = (
     zipfile.BadZipFile, zlib.error, isal_zlib.error, struct.error, EOFError, NotImplementedError, UnicodeError,
     ValueError, IndexError, OverflowError, RuntimeError,
 )  # fmt: skip
