@@ -11,13 +11,13 @@ import zlib
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
-from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from khlang.errors import StoreError
 
 ENCRYPTED = 0x1
-UNREADABLE: tuple[type[BaseException], ...] = (
-    zipfile.BadZipFile, zlib.error, isal_zlib.error, struct.error, EOFError, NotImplementedError, UnicodeError,
+UNREADABLE: tuple[type[BaseException], ...] = (  # type: ignore[assignment]  # the library types its error as an object
+    zipfile.BadZipFile, zlib.error, IsalError, struct.error, EOFError, NotImplementedError, UnicodeError,
     ValueError, IndexError, OverflowError, RuntimeError,
 )  # fmt: skip
 """What zipfile raises on bytes that are no proper zip."""
