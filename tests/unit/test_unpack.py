@@ -215,8 +215,8 @@ def test_members_are_inflated_by_isa_l_and_stored_ones_by_nobody(monkeypatch: py
             self._own, self.bytes = original(bits), 0
             made.append(self)
 
-        def decompress(self, data: bytes, most: int = 0) -> bytes:
-            found: bytes = self._own.decompress(data, most)
+        def decompress(self, deflated: bytes, most: int = 0) -> bytes:
+            found: bytes = self._own.decompress(deflated, most)
             self.bytes += len(found)
             return found
 
