@@ -29,9 +29,8 @@ def demo(folder: Path, say: Say) -> dict[str, Any]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("KHLANG_", "PYTHONPATH"))
     }
-    python = getattr(
-        sys, "_base_executable", sys.executable
-    )  # not this environment's: the clone makes its own
+    # Not this environment's Python: the clone makes its own.
+    python = getattr(sys, "_base_executable", sys.executable)
     environment = {**kept, "KHLANG_HOME": str(home), "KHLANG_BASE_PORT": str(base), "PYTHON": python}
     seconds = []
     try:

@@ -214,7 +214,7 @@ class Workers:
 
 
 def _processes() -> ProcessPoolExecutor:
-    # Two per core: a third of the time each waits for a store (1,200 zips: 26 -> 18 s on two cores).
+    # Two per core: each waits for a store a good part of its time (docs/performance.md).
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return ProcessPoolExecutor(2 * len(os.sched_getaffinity(0)), context, _begin)

@@ -21,4 +21,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: the ledger only goes forward; restore a backup instead."""
-    raise NotImplementedError
+    raise NotImplementedError("the ledger only goes forward: restore a backup (docs/runbooks)")
