@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -19,8 +20,10 @@ import polars as pl
 
 from khlang.bronze.plan import Source, bundles, task
 from khlang.bronze.standing import LINE, Scope, fault_counts, of_table, standing
-from khlang.bronze.work import read_members, rules_for, write_rows
+from khlang.bronze.work import members_of, rules_for, write_rows
 from khlang.conform.conform import conform
+from khlang.conform.large import REPEATED, conform_large, marked
+from khlang.conform.member import Member
 from khlang.lake import tables
 from khlang.lake.ledger import Batch, DeliveredMember, Ledger, Reread, Withheld
 from khlang.lake.ledger.withheld import CODE
@@ -80,6 +83,12 @@ def _held(faults: str) -> pl.Expr:
     return pl.col(faults).fill_null([]).list.eval(named).list.sort()
 
 
+def _repeated(faults: str) -> pl.Expr:
+    """Whether a row is named as repeated."""
+    codes = pl.col(faults).fill_null([]).list.eval(pl.element().struct.field("code"))
+    return codes.list.contains(REPEATED)
+
+
 def released(again: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """Rows read again of which a text that the last pass withheld is not withheld any more, as the next pass.
 
@@ -87,7 +96,7 @@ def released(again: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     """
     last = stored.select(
         *LINE, "_key", pl.col("_pass").alias("_last"), pl.col("_sent_at").alias("_was_at"),
-        _held("_faults").alias("_was"),
+        _held("_faults").alias("_was"), _repeated("_faults").alias("_was_repeated"),
     )  # fmt: skip
     both = again.join(last, on=[*LINE, "_key"], how="inner", maintain_order="left")
     both = both.with_columns(_held("_faults").alias("_now"))
@@ -95,7 +104,10 @@ def released(again: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
     none_lost = pl.col("_now").list.set_difference("_was").list.len() == 0
     freed = both.filter(fewer & none_lost)
     moved = (pl.col("_last") + 1).cast(pl.Int32).alias("_pass")
-    return freed.with_columns(moved, pl.col("_was_at").alias("_sent_at")).select(again.columns)
+    # A piece of a large member does not see that a later piece replaces its row; the first pass saw it.
+    lines = freed.filter(pl.col("_was_repeated") & ~pl.col("_repeated"))["_line"].to_numpy()
+    freed = freed.with_columns(moved, pl.col("_was_at").alias("_sent_at")).select(again.columns)
+    return marked(freed, lines) if len(lines) else freed
 
 
 def conform_again(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -103,14 +115,29 @@ def conform_again(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     settings, hospcode = load(), task["hospcode"]
     receipts = {member[0] for member in task["members"]}
     rules = rules_for(settings, [hospcode])
-    for file, members in read_members(settings, task["members"]).items():
-        contract = contracts()[file]
-        name = f"bronze.{contract.table}"
-        rows = conform(members, rules(contract)).rows
-        rows = released(rows, standing(settings, name, task["paths"][name], receipts))
+    small: dict[str, list[Member]] = defaultdict(list)
+    freed: list[tuple[str, pl.DataFrame]] = []
+
+    def _free(file: str, _: int, rows: pl.DataFrame) -> None:
+        name = f"bronze.{file.lower()}"
+        if not rows.height:
+            return
+        lines = int(rows["_line"].min()), int(rows["_line"].max())  # type: ignore[arg-type]
+        rows = released(rows, standing(settings, name, task["paths"][name], receipts, lines))
         if rows.height:
-            path = again_path(task["batch"], task["attempt"], task["number"], hospcode)
-            yield write_rows(settings, contract, task["batch"], path, rows)
+            freed.append((file, rows))
+
+    for file, member in members_of(settings, task["members"]):
+        if member.read is None:
+            small[file].append(member)
+        else:
+            conform_large(member, member.read, rules(contracts()[file]), partial(_free, file))
+    for file, members in small.items():
+        _free(file, 0, conform(members, rules(contracts()[file])).rows)
+    for file in {file: None for file, _ in freed}:
+        rows = pl.concat(part for of, part in freed if of == file)
+        path = again_path(task["batch"], task["attempt"], task["number"], hospcode)
+        yield write_rows(settings, contracts()[file], task["batch"], path, rows)
 
 
 def reread(

@@ -44,6 +44,7 @@ def bundles(sources: Iterable[Source], most_bytes: int, cores: int) -> list[list
 def task(batch: str, attempt: str, number: int, bundle: Sequence[Source]) -> dict[str, Any]:
     """A bundle as a Spark task: places only, nothing of a patient."""
     members = [
-        [s.receipt, s.position, s.file, s.hospcode, s.sent_at, s.arrival, s.landing_key] for s in bundle
+        [s.receipt, s.position, s.file, s.hospcode, s.sent_at, s.arrival, s.landing_key, s.size]
+        for s in bundle
     ]
     return {"batch": batch, "attempt": attempt, "number": number, "members": members}

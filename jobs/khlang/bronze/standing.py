@@ -40,8 +40,17 @@ def last_pass(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("_pass").unique(LINE, keep="last", maintain_order=True)
 
 
-def standing(settings: Settings, name: str, paths: Sequence[str], receipts: Iterable[str]) -> pl.DataFrame:
-    """Rows of these deliveries that have a fault in their last pass, with the columns of `COLUMNS`."""
+def standing(
+    settings: Settings,
+    name: str,
+    paths: Sequence[str],
+    receipts: Iterable[str],
+    lines: tuple[int, int] | None = None,
+) -> pl.DataFrame:
+    """Rows of these deliveries that have a fault in their last pass, with the columns of `COLUMNS`.
+
+    `lines`: only from the first to the last of these, so that a piece of a large member finds its own.
+    """
     schema = {column: own_columns()[column] for column in COLUMNS}
     if not paths:
         return pl.DataFrame(schema=schema)
@@ -51,7 +60,8 @@ def standing(settings: Settings, name: str, paths: Sequence[str], receipts: Iter
         storage_options=storage_options(settings), hive_partitioning=False,
     )  # fmt: skip
     telling = pl.col("_faults").is_not_null() | (pl.col("_pass") > FIRST)
-    rows = scan.filter(pl.col("_receipt").is_in(list(receipts)) & telling).select(COLUMNS).collect()
+    among = pl.col("_line").is_between(*lines) if lines is not None else pl.lit(True)
+    rows = scan.filter(pl.col("_receipt").is_in(list(receipts)) & telling & among).select(COLUMNS).collect()
     return last_pass(rows).drop_nulls("_faults")
 
 

@@ -11,12 +11,15 @@ from typing import Any
 import polars as pl
 
 from khlang.conform.conform import Rules, conform, stored_schema
+from khlang.conform.large import conform_large, marked
 from khlang.conform.member import Member, MemberResult
+from khlang.conform.stream import Read
 from khlang.conform.unpack import Unpacked
+from khlang.lake import tables
 from khlang.lake.keys import KeyStore
 from khlang.lake.names import books
 from khlang.lake.parquet import arrow_schema, write
-from khlang.lake.stores import boto
+from khlang.lake.stores import boto, storage_options
 from khlang.lake.tables import ranged
 from khlang.lake.vault import open_many
 from khlang.model.contract import Contract, contracts
@@ -24,18 +27,19 @@ from khlang.model.policy import policy
 from khlang.settings import Settings, load
 
 
-def read_members(settings: Settings, members: list[list[Any]]) -> dict[str, list[Member]]:
-    """File of the standard -> its members with their bytes; each zip is opened once."""
-    found: dict[str, list[Member]] = defaultdict(list)
+def members_of(settings: Settings, listed: list[list[Any]]) -> Iterator[tuple[str, Member]]:
+    """(file of the standard, member) of a task; each zip is opened once.
+
+    A small member has its bytes. A large one is read from its zip, which closes when the next member is asked for.
+    """
     by_zip: dict[str, list[list[Any]]] = defaultdict(list)
-    for member in members:
+    for member in listed:
         by_zip[member[6]].append(member)
     for place, sealed in open_many(settings, list(by_zip)):
         with sealed, Unpacked(sealed, settings) as unpacked:
-            for receipt, position, file, hospcode, sent_at, arrival, _ in by_zip[place]:
-                at = datetime.fromisoformat(sent_at)
-                found[file].append(Member(receipt, position, hospcode, at, arrival, unpacked.body(position)))
-    return found
+            for receipt, position, file, hospcode, sent_at, arrival, _, size in by_zip[place]:
+                about = (receipt, position, hospcode, datetime.fromisoformat(sent_at), arrival)
+                yield file, unpacked.member(size, *about)
 
 
 def _result(result: MemberResult, file: str) -> dict[str, Any]:
@@ -69,13 +73,42 @@ def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     invisible and are swept later.
     """
     settings = load()
-    bodies = read_members(settings, task["members"])
     facilities = sorted({member[3] for member in task["members"]})
     rules = rules_for(settings, facilities)
-    for file, members in bodies.items():
+    stem = f"{task['batch']}/{task['attempt']}-{task['number']:05d}"
+    small: dict[str, list[Member]] = defaultdict(list)
+    for file, member in members_of(settings, task["members"]):
+        if member.read is None:
+            small[file].append(member)
+        else:
+            yield from _large(settings, task["batch"], stem, member, member.read, rules(contracts()[file]))
+    for file, members in small.items():
         contract = contracts()[file]
         done = conform(members, rules(contract))
         yield from (_result(result, file) for result in done.members)
         if done.rows.height:
-            path = ranged(f"{task['batch']}/{task['attempt']}-{task['number']:05d}", facilities)
-            yield write_rows(settings, contract, task["batch"], path, done.rows)
+            yield write_rows(settings, contract, task["batch"], ranged(stem, facilities), done.rows)
+
+
+def _large(
+    settings: Settings, batch: str, stem: str, member: Member, read: Read, rules: Rules
+) -> Iterator[dict[str, Any]]:
+    """A large member, a file for each piece; those of which a later piece replaces rows are written anew."""
+    stem = f"{stem}.{member.arrival}.{member.position}"
+    written: list[dict[str, Any]] = []
+
+    def _write(name: str, rows: pl.DataFrame) -> dict[str, Any]:
+        return write_rows(settings, rules.contract, batch, ranged(f"{stem}.{name}", [member.hospcode]), rows)
+
+    done = conform_large(member, read, rules, lambda number, rows: written.append(_write(str(number), rows)))
+    for number, lines in done.repeated.items():
+        written[number] = _write(f"{number}r", marked(_stored(settings, written[number]), lines))
+    yield _result(done.result, rules.contract.file)
+    yield from written
+
+
+def _stored(settings: Settings, file: dict[str, Any]) -> pl.DataFrame:
+    """The rows of a file that this worker wrote."""
+    at = f"{tables.uri(settings, file['table'])}/{file['path']}"
+    rows = pl.read_parquet(at, storage_options=storage_options(settings), hive_partitioning=False)
+    return rows.drop("_batch")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +29,9 @@ def check(
             receipt = conform_zip(source, path.name, load())
         rejected |= receipt.state == "rejected"
         if as_json:
-            typer.echo(json.dumps(receipt.as_json(), ensure_ascii=False))
+            for text in receipt.json_text():
+                typer.echo(text, nl=False)
+            typer.echo("")
             continue
         show(screen(), receipt, Heading(), langs)
     if rejected:

@@ -73,7 +73,9 @@ def receipt(
         names = {facility.hospcode: facility.name for facility in ledger.facilities()}
     told = receipt_of(settings, delivery, members)
     if as_json:
-        typer.echo(json.dumps(told.as_json(), ensure_ascii=False))
+        for text in told.json_text():
+            typer.echo(text, nl=False)
+        typer.echo("")
         return
     heading = Heading(delivery.receipt, names.get(delivery.hospcode or "", ""), delivery.arrived_at)
     show(screen(), told, heading, langs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PureWindowsPath
 from typing import Literal
@@ -134,36 +134,47 @@ def file_of(member: MemberReceipt) -> str:
     return member.table or PureWindowsPath(member.member).name
 
 
-def _found(members: Sequence[MemberReceipt]) -> dict[str, list[tuple[str, str | None, int]]]:
-    """Code -> (member, column, line) of every place, in the catalogue's order of codes."""
-    places: dict[str, list[tuple[str, str | None, int]]] = defaultdict(list)
+@dataclass(slots=True)
+class _Places:
+    """Where a code stands in one column of one file: how often, and the first lines."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+
+_Found = dict[str, dict[tuple[str, str | None], _Places]]
+"""Code -> (member, column) -> places."""
+
+
+def _found(members: Sequence[MemberReceipt]) -> _Found:
+    """What stands in the members, in the catalogue's order of codes."""
+    places: _Found = defaultdict(lambda: defaultdict(_Places))
     for member in members:
+        named = file_of(member)
         for code in member.codes:
-            places[code].append((file_of(member), None, 0))
+            places[code][named, None].count += 1
         for fault in member.faults:
-            places[fault.code].append((file_of(member), fault.column, fault.line))
+            place = places[fault.code][named, fault.column]
+            place.count += 1
+            if len(place.first) < LINES_SHOWN:
+                place.first.append(fault.line)
     return {code: places[code] for code in catalogue() if code in places}
 
 
-def _faults(found: dict[str, list[tuple[str, str | None, int]]], langs: Sequence[Lang]) -> Table:
+def _faults(found: _Found, langs: Sequence[Lang]) -> Table:
     """One row per code: the sentence, how often, and where it begins."""
     heads = [say(WORDS[word], langs, "\n") for word in ("what", "times", "where")]
     table = Table(heads[0], Column(heads[1], justify="right", no_wrap=True), heads[2], show_lines=True)
-    for code, places in found.items():
-        where: dict[tuple[str, str | None], list[int]] = defaultdict(list)
-        for member, column, line in places:
-            where[(member, column)].append(line)
+    for code, where in found.items():
         told = f"{code}\n{sentence(catalogue()[code], langs)}"
-        table.add_row(
-            Text(told), f"{len(places):,}", Text("\n".join(_place(*item) for item in where.items()))
-        )
+        times = sum(place.count for place in where.values())
+        table.add_row(Text(told), f"{times:,}", Text("\n".join(_place(*item) for item in where.items())))
     return table
 
 
-def _place(at: tuple[str, str | None], lines: Sequence[int]) -> str:
+def _place(at: tuple[str, str | None], found: _Places) -> str:
     """`PERSON CID: 3, 8, 12 (+40)`; a whole file has no lines."""
-    numbered = sorted(line for line in lines if line)
-    more = f" (+{len(numbered) - LINES_SHOWN})" if len(numbered) > LINES_SHOWN else ""
+    more = f" (+{found.count - len(found.first)})" if found.count > len(found.first) > 0 else ""
     named = " ".join(part for part in at if part)
-    first = ", ".join(map(str, numbered[:LINES_SHOWN]))
-    return f"{named}: {first}{more}" if numbered else named
+    first = ", ".join(map(str, found.first))
+    return f"{named}: {first}{more}" if first else named

@@ -59,7 +59,7 @@ def _foreign_rows(frame: pl.DataFrame, delivering: pl.Series, log: FaultLog) -> 
     return hospcode.zip_with(hospcode.is_not_null(), delivering)
 
 
-def _rows(sheets: Sequence[Sheet], rules: Rules) -> tuple[pl.DataFrame, list[MemberResult]]:
+def rows_of(sheets: Sequence[Sheet], rules: Rules) -> tuple[pl.DataFrame, list[MemberResult]]:
     """Sheets of one file -> their bronze rows and member results."""
     parsed = parse(sheets)
     log = FaultLog()
@@ -96,6 +96,6 @@ def conform(members: Sequence[Member], rules: Rules) -> Conformed:
             sheets.append(sheet)
     rows = pl.DataFrame(schema=bronze_schema(rules.contract))
     if sheets:
-        rows, found = _rows(sheets, rules)
+        rows, found = rows_of(sheets, rules)
         results.update({(result.receipt, result.position): result for result in found})
     return Conformed(rows, tuple(results[member.receipt, member.position] for member in members))

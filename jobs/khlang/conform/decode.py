@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 _CONTROLS = bytes(n for n in (*range(32), 127) if n not in (9, 10))
 _CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
+_REPLACED = "\ufffd".encode()
 _ORDINARY = bytes(n for n in range(256) if n not in _CONTROLS)
 SHORT = 12
 """A line of fewer bytes without any visible character is a blank one."""
+
+LONGEST_LINE = 4 << 20
+"""Bytes (of UTF-8) of the longest line that is read: no row of the standard has a thousandth of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Lines:
     blank: NDArray[np.bool_]
 
 
-def _utf8_by_line(body: bytes) -> tuple[bytes, list[int]]:
+def utf8_by_line(body: bytes) -> tuple[bytes, tuple[int, ...]]:
     """UTF-8 with the failing lines emptied; returns the body and the indexes of those lines."""
     kept, failing = [], []
     for index, line in enumerate(body.split(b"\n")):
@@ -56,53 +60,53 @@ def _utf8_by_line(body: bytes) -> tuple[bytes, list[int]]:
         except UnicodeDecodeError:
             kept.append(b"?")
             failing.append(index)
-    return b"\n".join(kept), failing
+    return b"\n".join(kept), tuple(failing)
 
 
-def _utf16(body: bytes) -> tuple[bytes, list[int]]:
-    """UTF-16 with its mark -> UTF-8; failing lines emptied."""
-    lines, failing = body.decode("utf-16", errors="replace").split("\n"), []
-    for index, line in enumerate(lines):
-        if "\ufffd" in line:
-            lines[index] = "?"
-            failing.append(index)
-    return "\n".join(lines).encode("utf-8"), failing
+def unreadable_lines(text: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """Text that came from UTF-16, with the lines emptied that could not be decoded, and their indexes."""
+    if _REPLACED not in text:
+        return text, ()
+    lines = text.split(b"\n")
+    failing = tuple(index for index, line in enumerate(lines) if _REPLACED in line)
+    for index in failing:
+        lines[index] = b"?"
+    return b"\n".join(lines), failing
 
 
-def _decoded(body: bytes) -> tuple[bytes, bool, list[int]]:
-    """Any encoding of the standard's senders -> UTF-8 (exact rules, 4): BOM, UTF-8, cp874, UTF-8 by line."""
+def line_ends(text: bytes) -> bytes:
+    """Text whose lines end with a line feed alone; one that has only carriage returns is read by them."""
+    if b"\r" not in text:
+        return text
+    text = text.replace(b"\r\n", b"\n") if b"\n" in text else text.replace(b"\r", b"\n")
+    return text[:-1] if text.endswith(b"\r") else text
+
+
+def plain(body: bytes) -> Plain:
+    """A member's bytes -> its text (exact rules, 4): BOM, UTF-8, cp874, UTF-8 line by line.
+
+    Never fails: what can not be read is named, line by line. Carriage returns at line ends go.
+    """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text, failing = _utf16(body)
-        return text, True, failing
+        text, failing = unreadable_lines(line_ends(body.decode("utf-16", errors="replace").encode("utf-8")))
+        return Plain(text, True, failing)
     marked = body.startswith(b"\xef\xbb\xbf")
     if marked:
         body = body[3:]
     if body.isascii():
-        return body, marked, []
+        return Plain(line_ends(body), marked, ())
     try:
         body.decode("utf-8")
-        return body, marked, []
+        return Plain(line_ends(body), marked, ())
     except UnicodeDecodeError:
         pass
     if not marked:
         try:
-            return body.decode("cp874").encode("utf-8"), True, []
+            return Plain(line_ends(body.decode("cp874").encode("utf-8")), True, ())
         except UnicodeDecodeError:
             pass
-    kept, failing = _utf8_by_line(body)
-    return kept, marked, failing
-
-
-def plain(body: bytes) -> Plain:
-    """A member's bytes -> its text. Never fails: what cannot be read is named, line by line.
-
-    Carriage returns at line ends go; a file that has only carriage returns is read by them.
-    """
-    text, repaired, failing = _decoded(body)
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n") if b"\n" in text else text.replace(b"\r", b"\n")
-        text = text[:-1] if text.endswith(b"\r") else text
-    return Plain(text, repaired, tuple(failing))
+    kept, failing = utf8_by_line(line_ends(body))
+    return Plain(kept, marked, failing)
 
 
 def is_blank(line: bytes) -> bool:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from khlang.conform.conform import Conformed, Rules, conform
+import polars as pl
+
+from khlang.conform.conform import Rules, conform
 from khlang.conform.directory import Limits
-from khlang.conform.member import Member
-from khlang.conform.people import names_of
+from khlang.conform.faultlines import FaultLines
+from khlang.conform.large import REPEATED, Large, conform_large
+from khlang.conform.member import Member, MemberResult
+from khlang.conform.people import TELLING, names_of
 from khlang.conform.pseudonym import Pseudonymiser
 from khlang.conform.unpack import Entry, Unpacked, Verdict, verify
 from khlang.model.contract import contracts
 from khlang.model.policy import policy
-from khlang.model.receipt import LineFault, MemberReceipt, Receipt
+from khlang.model.receipt import MemberReceipt, Receipt
+
+AT_ONCE = 32 << 20
+"""Inflated bytes of members of one file that are conformed together."""
 
 
 def check(source: BinaryIO, name: str, limits: Limits) -> Receipt:
@@ -26,32 +34,49 @@ def check(source: BinaryIO, name: str, limits: Limits) -> Receipt:
     if verdict.code is not None or verdict.name is None:
         facility = verdict.name.hospcode if verdict.name else None
         return Receipt(name, facility, "rejected", verdict.code)
-    members = _members(source, verdict, limits)
-    names = names_of(members)
-    rules = policy("lake")
-    found: dict[int, MemberReceipt] = {}
-    shown = {entry.position: entry for entry in verdict.entries}
-    for file, bodies in members.items():
-        done = conform(bodies, Rules(contracts()[file], rules, Pseudonymiser.throwaway(), names))
-        found |= _told(done, shown)
+    with Unpacked(source, limits) as unpacked:
+        found = _members(unpacked, verdict)
     every = tuple(found.get(entry.position, _unknown(entry)) for entry in verdict.entries)
     return Receipt(name, verdict.name.hospcode, "checked", None, every)
 
 
-def _members(source: BinaryIO, verdict: Verdict, limits: Limits) -> dict[str, list[Member]]:
-    """File of the standard -> its members with their bytes."""
-    found: dict[str, list[Member]] = defaultdict(list)
-    named = verdict.name
-    if named is None:
-        return found
-    with Unpacked(source, limits) as unpacked:
-        for entry in verdict.entries:
-            if entry.file is not None:
-                body = unpacked.body(entry.position)
-                found[entry.file].append(
-                    Member("check", entry.position, named.hospcode, named.sent_at, 1, body)
-                )
+def _members(unpacked: Unpacked, verdict: Verdict) -> dict[int, MemberReceipt]:
+    """Position -> what is told of each member that is a file of the standard."""
+    by_file: dict[str, list[Entry]] = defaultdict(list)
+    for entry in verdict.entries:
+        if entry.file is not None:
+            by_file[entry.file].append(entry)
+    names = names_of(
+        {file: [_member(unpacked, verdict, e) for e in by_file.get(file, ())] for file in TELLING}
+    )
+    keys, found = Pseudonymiser.throwaway(), {}
+    for file, entries in by_file.items():
+        rules = Rules(contracts()[file], policy("lake"), keys, names)
+        for some in _parts(entries):
+            members = [_member(unpacked, verdict, entry) for entry in some]
+            for entry, told in zip(some, _told(members, rules), strict=True):
+                found[entry.position] = MemberReceipt(entry.name, entry.file, *told)
     return found
+
+
+def _parts(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Members of one file that fit into memory together."""
+    some: list[Entry] = []
+    for entry in entries:
+        if some and sum(each.bytes for each in some) + entry.bytes > AT_ONCE:
+            yield some
+            some = []
+        some.append(entry)
+    yield some
+
+
+def _member(unpacked: Unpacked, verdict: Verdict, entry: Entry) -> Member:
+    """A member as `conform` takes it; a large one is read from the zip."""
+    if verdict.name is None:
+        raise ValueError("a zip without a name is not read")
+    return unpacked.member(
+        entry.bytes, "check", entry.position, verdict.name.hospcode, verdict.name.sent_at, 1
+    )
 
 
 def _unknown(entry: Entry) -> MemberReceipt:
@@ -59,21 +84,42 @@ def _unknown(entry: Entry) -> MemberReceipt:
     return MemberReceipt(entry.name, None, ("file.unknown",))
 
 
-def _told(done: Conformed, shown: dict[int, Entry]) -> dict[int, MemberReceipt]:
-    """Conform's results -> position -> the member's part of the receipt."""
-    rows = done.rows.select("_member", "_line", "_faults").drop_nulls("_faults")
-    faults: dict[int, list[LineFault]] = defaultdict(list)
-    for row in rows.explode("_faults").unnest("_faults").to_dicts():
-        faults[row["_member"]].append(LineFault(row["_line"], row["column"], row["code"]))
-    return {
-        result.position: MemberReceipt(
-            shown[result.position].name,
-            shown[result.position].file,
-            result.codes,
-            result.delivered,
-            result.accepted,
-            result.refused,
-            tuple(faults[result.position]),
-        )
+_Told = tuple[tuple[str, ...], int, int, int, FaultLines]
+
+
+def _told(members: Sequence[Member], rules: Rules) -> list[_Told]:
+    """Each member's codes, counts and faults."""
+    small = [member for member in members if member.read is None]
+    done = conform(small, rules)
+    faults = _faults(done.rows)
+    told = {
+        result.position: _account(result, [faults.filter(pl.col("_member") == result.position)])
         for result in done.members
     }
+    for member in members:
+        if member.read is not None:
+            told[member.position] = _of_large(member, rules)
+    return [told[member.position] for member in members]
+
+
+def _of_large(member: Member, rules: Rules) -> _Told:
+    """The same of a member that is read piece by piece."""
+    if member.read is None:
+        raise ValueError("the member is not large")
+    frames: list[pl.DataFrame] = []
+    done: Large = conform_large(member, member.read, rules, lambda _, rows: frames.append(_faults(rows)))
+    for lines in done.repeated.values():
+        named = (pl.lit(None, pl.String).alias("column"), pl.lit(REPEATED).alias("code"))
+        frames.append(pl.DataFrame({"_line": lines}).with_columns(*named))
+    return _account(done.result, frames)
+
+
+def _faults(rows: pl.DataFrame) -> pl.DataFrame:
+    """Bronze rows -> a row per fault: member, line, column, code; the texts as categories, there may be many."""
+    listed = rows.select("_member", "_line", "_faults").drop_nulls("_faults").explode("_faults")
+    return listed.unnest("_faults").with_columns(pl.col("column", "code").cast(pl.Categorical))
+
+
+def _account(result: MemberResult, faults: Sequence[pl.DataFrame]) -> _Told:
+    """A member's part of the receipt."""
+    return (result.codes, result.delivered, result.accepted, result.refused, FaultLines(faults))

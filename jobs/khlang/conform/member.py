@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +13,7 @@ class Member:
 
     `position` counts the zip's members from 1; `hospcode` is the delivering facility (5 digits);
     `sent_at` is the time in the zip's name (Bangkok wall clock, no zone); `arrival` the ledger's order.
+    A large member has no body: `read` gives its bytes in chunks, from the beginning whenever it is called.
     """
 
     receipt: str
@@ -21,6 +23,7 @@ class Member:
     arrival: int
     body: bytes
     pass_number: int = 1
+    read: Callable[[], Iterator[bytes]] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.decode import Plain, is_blank, lines, plain
+from khlang.conform.decode import LONGEST_LINE, Plain, is_blank, lines, plain
 from khlang.conform.member import Member
+from khlang.conform.stream import PIECE_BYTES, Read, Survey, pieces
 from khlang.errors import KhlangError
 from khlang.model.contract import Contract, Layout
 
@@ -90,6 +91,8 @@ def _by_position(count: int, contract: Contract) -> Layout | None:
 
 def _heading(line: bytes, contract: Contract) -> Heading:
     """The first visible line of a member, judged."""
+    if len(line) > LONGEST_LINE:
+        return Heading((), None, ("file.header",), is_row=True)
     fields = _named(line, contract)
     if not _is_header(fields):
         layout = _by_position(len(fields), contract)
@@ -121,6 +124,21 @@ def _visible_after(text: bytes, start: int) -> int:
     return int((~lines([text[start:]]).blank).sum()) if start < len(text) else 0
 
 
+def _holds_rows(text: bytes, begin: int) -> bool:
+    """Whether any line is visible from a byte on; in most texts the next one is."""
+    return bool(text[begin : begin + 4096].strip()) or _visible_after(text, begin) > 0
+
+
+def _judged(line: bytes, contract: Contract, known: dict[bytes, Heading] | None) -> Heading:
+    """The heading that a first visible line is; `known` keeps those that are no rows."""
+    heading = None if known is None else known.get(line)
+    if heading is None:
+        heading = _heading(line, contract)
+        if known is not None and not heading.is_row:  # a row is a patient's: it is not kept
+            known[line] = heading
+    return heading
+
+
 def read_sheet(
     member: Member, contract: Contract, known: dict[bytes, Heading] | None = None
 ) -> Sheet | Unread:
@@ -133,20 +151,43 @@ def read_sheet(
     if head is None:
         return Unread(member, ("file.empty",), 0, 0)
     number, start, end = head
-    line = found.text[start:end]
-    heading = None if known is None else known.get(line)
-    if heading is None:
-        heading = _heading(line, contract)
-        if known is not None and not heading.is_row:  # a row is a patient's: it is not kept
-            known[line] = heading
+    heading = _judged(found.text[start:end], contract, known)
     codes = (*heading.codes, *(("file.encoding",) if found.repaired else ()))
     begin, first = (start, number) if heading.is_row else (end + 1, number + 1)
     if heading.layout is None:
         count = _visible_after(found.text, begin)
         return Unread(member, codes, count, count)
-    if not found.text[begin : begin + 4096].strip() and not _visible_after(found.text, begin):
+    if not _holds_rows(found.text, begin):
         return Unread(member, codes, 0, 0)
     return Sheet(member, found.text, begin, first, heading.fields, heading.layout, codes, found.failing)
+
+
+def read_sheets(
+    member: Member, read: Read, contract: Contract, most: int = PIECE_BYTES
+) -> Iterator[Sheet | Unread]:
+    """The same for a member of any size: Sheets of about `most` bytes, in order, or one Unread.
+
+    `read` gives the member's bytes, twice; `member.body` is not looked at. Lines keep their numbers in the member.
+    """
+    survey = Survey.of(read())
+    heading, codes, gone, count, rows = None, (), 0, 0, False
+    for piece in pieces(read, survey, most) if survey.visible else ():
+        begin = first = 0
+        if heading is None and (head := _first_visible(piece.text, piece.failing)) is not None:
+            number, start, end = head
+            heading = _judged(piece.text[start:end], contract, None)
+            codes = (*heading.codes, *(("file.encoding",) if survey.repaired else ()))
+            begin, first = (start, number) if heading.is_row else (end + 1, number + 1)
+        if heading is not None and heading.layout is None:
+            count += _visible_after(piece.text, begin)
+        elif heading is not None and heading.layout is not None and _holds_rows(piece.text, begin):
+            rows = True
+            failing = tuple(gone + index for index in piece.failing)
+            place = (begin, gone + first, heading.fields, heading.layout)
+            yield Sheet(member, piece.text, *place, codes, failing)
+        gone += piece.text.count(b"\n") + (not piece.text.endswith(b"\n"))
+    if not rows:
+        yield Unread(member, codes if heading else ("file.empty",), count, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +211,12 @@ def _rows(sheets: Sequence[Sheet], numbers: Sequence[int]) -> _Rows:
         if sheet.failing:
             lost = np.array(sheet.failing) - sheet.first
             bad[np.searchsorted(owner, index) + lost[lost >= 0]] = True
+    long = found.ends - found.starts > LONGEST_LINE
+    bad &= ~long
     blank = found.blank & ~bad
     pipes = np.flatnonzero(np.frombuffer(found.body, np.uint8) == 124)
     counts = np.searchsorted(pipes, found.ends) - np.searchsorted(pipes, found.starts)
-    odd = (counts != len(sheets[0].fields) - 1) & ~blank & ~bad
+    odd = long | ((counts != len(sheets[0].fields) - 1) & ~blank & ~bad)
     broken = [(int(place[i]), int(line[i]), "row.encoding") for i in np.flatnonzero(bad)]
     broken += [(int(place[i]), int(line[i]), "row.width") for i in np.flatnonzero(odd)]
     good = np.flatnonzero(~(bad | blank | odd))

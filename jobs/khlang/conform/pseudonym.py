@@ -21,7 +21,7 @@ LETTERS: Mapping[str, str] = {
 }  # fmt: skip
 """Domain -> the pseudonym's first letter. Domains that share a letter still have keys of their own."""
 
-MOST_KNOWN = 1 << 20
+MOST_KNOWN = 1 << 18
 """Pseudonyms of one domain that are remembered: beyond, they are forgotten and worked out again."""
 
 _BLOCK = 64  # bytes of a block of SHA-256

@@ -8,12 +8,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Self
 
 from isal import isal_zlib
 
 from khlang.conform.directory import ENCRYPTED, UNREADABLE, Bomb, Directory, Limits, declared_codes
+from khlang.conform.member import Member
 from khlang.conform.naming import ZipName, file_of, shown, zip_name
+from khlang.conform.stream import PIECE_BYTES
 
 READ_BYTES = 1 << 16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -185,6 +188,15 @@ class Unpacked:
     def body(self, position: int) -> bytes:
         """The whole member at that place."""
         return b"".join(self.pieces(position))
+
+    def member(
+        self, size: int, receipt: str, position: int, hospcode: str, sent_at: datetime, arrival: int
+    ) -> Member:
+        """The member at that place, of so many bytes; a large one is read from the zip when it is wanted."""
+        about = (receipt, position, hospcode, sent_at, arrival)
+        if size <= PIECE_BYTES:
+            return Member(*about, self.body(position))
+        return Member(*about, b"", read=lambda: self.pieces(position))
 
     def __enter__(self) -> Self:
         """The open zip."""

@@ -28,13 +28,16 @@ _HEAD = struct.Struct(">IH")  # version of the name-book key, length of the wrap
 
 
 def telling(unpacked: Unpacked, entries: Iterable[Entry], delivery: Delivery) -> Told:
-    """PERSON, HOME and PROVIDER members of an accepted zip: conform reads the names in them."""
+    """PERSON, HOME and PROVIDER members of an accepted zip: conform reads the names in them.
+
+    Large ones are read from the zip, which must stay open for it.
+    """
     told: dict[str, list[Member]] = {}
     for entry in entries:
         if entry.file in TELLING and delivery.hospcode is not None and delivery.name_time is not None:
-            place = (delivery.hospcode, delivery.name_time, delivery.arrival)
-            body = unpacked.body(entry.position)
-            told.setdefault(entry.file, []).append(Member(delivery.receipt, entry.position, *place, body))
+            place = (entry.position, delivery.hospcode, delivery.name_time, delivery.arrival)
+            member = unpacked.member(entry.bytes, delivery.receipt, *place)
+            told.setdefault(entry.file, []).append(member)
     return told
 
 

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Generic, Self, TypeVar
 
 from khlang.conform.people import TELLING, Told, names_of_each
+from khlang.conform.stream import PIECE_BYTES
 from khlang.conform.unpack import Unpacked
 from khlang.errors import KhlangError, StoreError
 from khlang.lake.ledger import Delivery
@@ -114,22 +115,26 @@ def write_names(settings: Settings, zips: Sequence[Stowing]) -> dict[str, Failed
     books = _tools(settings, os.getpid()).books
     failures: dict[str, Failed] = {}
     for some in _batches(zips):
-        read = _each(settings, partial(_telling, settings), [(each.receipt, each) for each in some])
-        told = [(each, told) for each, told in zip(some, read, strict=True) if not isinstance(told, Failed)]
-        named = zip(told, names_of_each([names for _, names in told]), strict=True)
-        sealing = [(each.receipt, (each, book)) for (each, _), book in named if book is not None]
+        named = _large_book(settings, some[0]) if _is_large(some[0]) else _books_of(settings, some)
+        sealing = [(each[0].receipt, each) for each in named if not isinstance(each, Failed)]
         written = _each(settings, partial(_write, books), sealing)
-        failures |= {each.receipt: each for each in (*read, *written) if isinstance(each, Failed)}
+        failures |= {each.receipt: each for each in (*named, *written) if isinstance(each, Failed)}
     return failures
 
 
+def _is_large(each: Stowing) -> bool:
+    """Whether a zip tells names in a member that is read in pieces."""
+    entries = each.found.verdict.entries
+    return any(entry.file in TELLING and entry.bytes > PIECE_BYTES for entry in entries)
+
+
 def _batches(zips: Sequence[Stowing]) -> Iterator[list[Stowing]]:
-    """Zips whose telling members fit into memory together."""
+    """Zips whose telling members fit into memory together; one with a large member alone."""
     some: list[Stowing] = []
     size = 0
     for each in zips:
         own = sum(entry.bytes for entry in each.found.verdict.entries if entry.file in TELLING)
-        if some and size + own > TELLING_BYTES:
+        if some and (size + own > TELLING_BYTES or _is_large(each) or _is_large(some[0])):
             yield some
             some, size = [], 0
         some.append(each)
@@ -138,9 +143,31 @@ def _batches(zips: Sequence[Stowing]) -> Iterator[list[Stowing]]:
         yield some
 
 
-def _telling(settings: Settings, each: Stowing) -> Told:
-    with each.found.open() as source, Unpacked(source, settings) as unpacked:
-        return telling(unpacked, each.found.verdict.entries, each.delivery)
+def _books_of(settings: Settings, some: Sequence[Stowing]) -> list[tuple[Stowing, bytes] | Failed]:
+    """Each zip that tells names with its book; the failures beside them."""
+
+    def _read(each: Stowing) -> Told:
+        with each.found.open() as source, Unpacked(source, settings) as unpacked:
+            return telling(unpacked, each.found.verdict.entries, each.delivery)
+
+    read = _each(settings, _read, [(each.receipt, each) for each in some])
+    told = [(each, told) for each, told in zip(some, read, strict=True) if not isinstance(told, Failed)]
+    named = zip(told, names_of_each([names for _, names in told]), strict=True)
+    failed = [each for each in read if isinstance(each, Failed)]
+    return [*failed, *((each, book) for (each, _), book in named if book is not None)]
+
+
+def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes] | Failed]:
+    """The same for one zip whose members are read from it piece by piece."""
+
+    def _read(each: Stowing) -> bytes | None:
+        with each.found.open() as source, Unpacked(source, settings) as unpacked:
+            return names_of_each([telling(unpacked, each.found.verdict.entries, each.delivery)])[0]
+
+    (book,) = _each(settings, _read, [(each.receipt, each)])
+    if isinstance(book, Failed):
+        return [book]
+    return [] if book is None else [(each, book)]
 
 
 def _write(books: NameBooks, sealing: tuple[Stowing, bytes]) -> None:

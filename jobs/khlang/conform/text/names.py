@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -20,8 +20,16 @@ PROVIDER = ("HOSPCODE", "PROVIDER", "NAME", "LNAME")
 _PARTS, _COLUMNS, _KEYS = ("people", "homes", "staff"), (PERSON, HOME, PROVIDER), ("pid", "hid", "name")
 _ARROW = b"ARROW1"
 
+MANY = 100_000
+"""Rows of a book that is kept in Arrow's form: as lists of texts they would take several times the room."""
+
 ZIP = "zip"
 """Column beside the wire names: which of many zips a row came in."""
+
+
+def told_columns(file: str) -> tuple[str, ...]:
+    """The columns of PERSON, HOME or PROVIDER in which names, ids and phones stand."""
+    return {"PERSON": PERSON, "HOME": HOME, "PROVIDER": PROVIDER}[file]
 
 
 def _taken(
@@ -46,51 +54,77 @@ def _taken(
 Lists = dict[str, list[str | None]]
 """Column -> its values."""
 
+Rows = Lists | pl.DataFrame
+"""One part of a book: a large one as a frame."""
+
 
 def stored_apart(
     person: pl.DataFrame | None, home: pl.DataFrame | None, provider: pl.DataFrame | None, zips: int
 ) -> list[bytes | None]:
     """Rows of many zips (column ZIP: 0, 1, 2 ...) -> each zip's book as `to_bytes` writes it, None if empty."""
-    parts: list[dict[str, Lists]] = [{} for _ in range(zips)]
+    parts: list[dict[str, Rows]] = [{} for _ in range(zips)]
     for frame, part, columns, key in zip((person, home, provider), _PARTS, _COLUMNS, _KEYS, strict=True):
         if frame is None:
             continue
         taken = _taken(frame, columns, key, (ZIP,))  # by zip: they are the first column of its order
-        values: Lists = taken.drop(ZIP).to_dict(as_series=False)
         cuts = np.searchsorted(taken[ZIP].to_numpy(), np.arange(zips + 1))
-        for number in np.flatnonzero(np.diff(cuts)):
-            rows = slice(cuts[number], cuts[number + 1])
-            parts[number][part] = {column: listed[rows] for column, listed in values.items()}
+        rows = np.diff(cuts)
+        taken = taken.drop(ZIP)
+        values: Lists | None = None if (rows > MANY).any() else taken.to_dict(as_series=False)
+        for number in map(int, np.flatnonzero(rows)):
+            if values is None:
+                parts[number][part] = _form(taken.slice(cuts[number], rows[number]))
+            else:
+                mine = slice(cuts[number], cuts[number + 1])
+                parts[number][part] = {column: listed[mine] for column, listed in values.items()}
     return [_stored(told) if told else None for told in parts]
 
 
-def _stored(parts: dict[str, Lists]) -> bytes:
+def _form(rows: pl.DataFrame) -> Rows:
+    """A part in the form in which it is kept."""
+    return rows if rows.height > MANY else rows.to_dict(as_series=False)
+
+
+def _stored(parts: Mapping[str, Rows]) -> bytes:
     """A book's parts as bytes: most are of a few dozen people, where Arrow's own form is mostly form."""
-    return zlib.compress(json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+    if not any(isinstance(rows, pl.DataFrame) for rows in parts.values()):
+        return zlib.compress(json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+    frames = [_framed(rows).with_columns(pl.lit(part).alias("part")) for part, rows in parts.items()]
+    written = io.BytesIO()
+    pl.concat(frames, how="diagonal").write_ipc(written, compression="zstd")
+    return written.getvalue()
 
 
-def _read(stored: bytes) -> dict[str, Lists]:
-    """What `_stored` wrote, or an older book in Arrow's form."""
+def _framed(rows: Rows) -> pl.DataFrame:
+    return (
+        rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=dict.fromkeys(rows, pl.String))
+    )
+
+
+def _read(stored: bytes) -> Mapping[str, Rows]:
+    """What `_stored` wrote."""
     if not stored.startswith(_ARROW):
-        parts: dict[str, Lists] = json.loads(zlib.decompress(stored))
+        parts: dict[str, Rows] = json.loads(zlib.decompress(stored))
         return parts
     whole = pl.read_ipc(io.BytesIO(stored))
-    return {
-        part: whole.filter(pl.col("part") == part)
-        .select(column.lower() for column in columns)
-        .to_dict(as_series=False)
-        for part, columns in zip(_PARTS, _COLUMNS, strict=True)
-    }
+    told = {}
+    for part, columns in zip(_PARTS, _COLUMNS, strict=True):
+        rows = whole.filter(pl.col("part") == part)
+        if rows.height:
+            told[part] = rows.select(column.lower() for column in columns)
+    return told
 
 
-def _joined(read: Sequence[dict[str, Lists]], part: str, columns: tuple[str, ...]) -> pl.DataFrame:
+def _joined(read: Sequence[Mapping[str, Rows]], part: str, columns: tuple[str, ...]) -> pl.DataFrame:
     """One part of one or more books: each row once."""
     told = [parts[part] for parts in read if part in parts]
     names = [column.lower() for column in columns]
-    if any(set(lists) != set(names) for lists in told):
+    lists = [rows for rows in told if not isinstance(rows, pl.DataFrame)]
+    if any(set(one) != set(names) for one in lists):
         raise ValueError("another form")
-    every = {name: [value for lists in told for value in lists[name]] for name in names}
+    every = {name: [value for one in lists for value in one[name]] for name in names}
     frame = pl.DataFrame(every, schema=dict.fromkeys(names, pl.String))
+    frame = pl.concat([frame, *(rows for rows in told if isinstance(rows, pl.DataFrame))])
     return frame if len(told) < 2 else frame.unique().sort(names, nulls_last=True)
 
 
@@ -140,7 +174,7 @@ class Names:
     def to_bytes(self) -> bytes:
         """The parts that hold anything, as compressed JSON. To be sealed by the vault."""
         frames = zip(_PARTS, (self.people, self.homes, self.staff), strict=True)
-        return _stored({part: frame.to_dict(as_series=False) for part, frame in frames if frame.height})
+        return _stored({part: _form(frame) for part, frame in frames if frame.height})
 
     @classmethod
     def from_bytes(cls, sealed: bytes) -> Names:
