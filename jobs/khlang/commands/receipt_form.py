@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PureWindowsPath
 from typing import Literal
@@ -134,12 +134,12 @@ def file_of(member: MemberReceipt) -> str:
     return member.table or PureWindowsPath(member.member).name
 
 
-@dataclass(slots=True)
 class _Places:
     """Where a code stands in one column of one file: how often, and the first lines."""
 
-    count: int = 0
-    first: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[int] = []
 
 
 _Found = dict[str, dict[tuple[str, str | None], _Places]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal
 
 from khlang.conform.decode import LONGEST_LINE, Plain, unreadable_lines, utf8_by_line
@@ -22,23 +21,19 @@ _MARKS16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CP874 = bytes(n for n in range(256) if bytes([n]).decode("cp874", errors="ignore"))
 
 
-@dataclass(slots=True)
 class Survey:
     """What the first pass finds: the encoding of the whole member (exact rules, 4) and its line ends.
 
-    `marked`: a byte-order mark of UTF-8 stands first; `visible`: there is anything but blanks;
-    `only_returns`: lines end with carriage returns alone.
+    `marked`: a byte-order mark of UTF-8 stands first; `visible`: there is anything but blanks.
     """
 
-    marked: bool = False
-    visible: bool = False
-    feeds: bool = False
-    returns: bool = False
-    _begun: bool = False
-    _utf8: codecs.IncrementalDecoder | None = field(default_factory=codecs.getincrementaldecoder("utf-8"))
-    _utf16: codecs.IncrementalDecoder | None = None
-    _cp874: bool = True
-    _held: bool = False
+    def __init__(self) -> None:
+        """Nothing was read yet."""
+        self.marked = self.visible = False
+        self._begun = self._feeds = self._returns = self._held = False
+        self._cp874 = True
+        self._utf8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+        self._utf16: codecs.IncrementalDecoder | None = None
 
     @classmethod
     def of(cls, chunks: Iterable[bytes]) -> Survey:
@@ -66,7 +61,7 @@ class Survey:
     @property
     def only_returns(self) -> bool:
         """Whether carriage returns are its line ends."""
-        return self.returns and not self.feeds
+        return self._returns and not self._feeds
 
     def _add(self, chunk: bytes) -> None:
         if not self._begun:
@@ -91,8 +86,8 @@ class Survey:
             self._utf8 = None  # a character was cut short
 
     def _ends(self, text: bytes) -> None:
-        self.feeds = self.feeds or b"\n" in text
-        self.returns = self.returns or b"\r" in text
+        self._feeds = self._feeds or b"\n" in text
+        self._returns = self._returns or b"\r" in text
 
 
 def _utf8(chunks: Iterator[bytes], survey: Survey) -> Iterator[bytes]:
