@@ -20,6 +20,7 @@ from bench import contest as contests
 from bench import day as days
 from bench import demo as demos
 from bench import growth as growths
+from bench import large as larges
 from bench import warm as warms
 from bench.country import ROWS, ZIPS, Country, templates
 from bench.goals import goals
@@ -29,7 +30,7 @@ from bench.units import Unit
 from khlang.lake.evidence import git_sha
 
 RESULTS = Path(__file__).parent / "results"
-WHAT = ("contest", "day", "growth", "warm", "demo")
+WHAT = ("contest", "day", "growth", "warm", "large", "demo")
 Say = Callable[[str], None]
 Parts = dict[str, Any]
 
@@ -74,6 +75,16 @@ def _warm(folder: Path, units: list[Unit], say: Say) -> Parts:
         return warms.warm(own, folder, units, 20, say).plain()
 
 
+def _large(folder: Path, gib: float, say: Say) -> Parts:
+    sizes = {"short rows": gib / 10, "wide rows": gib, "one line": gib}
+    with lake(folder / "lake") as own:
+        return {
+            "members": larges.large(
+                own, folder, {kind: int(size * 2**30) for kind, size in sizes.items()}, say
+            )
+        }
+
+
 def latest() -> Parts:
     """The newest kept result of each part (bench/results); a contender's is the newest contest that it was in."""
     found: Parts = {}
@@ -94,6 +105,7 @@ def main(
     fraction: Annotated[float, typer.Option(help="of the country's day: 1 is 12,000 zips, 20 M rows")] = 0.02,
     rounds: Annotated[int, typer.Option(help="rounds of the contest")] = 3,
     peers: Annotated[str, typer.Option(help="contenders beside Khlang")] = ",".join(contests.PEERS),
+    gib: Annotated[float, typer.Option(help="large: inflated GiB of a member (of short rows a tenth)")] = 1,
     home: Annotated[Path | None, typer.Option(help="folder for zips and lakes; else a temporary one")] = None,
     keep: Annotated[bool, typer.Option(help="write the dated results file")] = True,
 ) -> None:
@@ -112,13 +124,16 @@ def main(
     }
     with tempfile.TemporaryDirectory(prefix="khlang-bench-", dir=home) as made:
         base = Path(made)
-        console.print("units: inventing the extracts that deliveries are printed from")
-        units = templates(base)
+        units: list[Unit] = []
+        if set(wanted) - {"large", "demo"}:
+            console.print("units: inventing the extracts that deliveries are printed from")
+            units = templates(base)
         acts: dict[str, Callable[[Path], Parts]] = {
             "contest": lambda folder: _contest(folder, units, fraction, rounds, console.print, peers),
             "day": lambda folder: _day(folder, units, fraction, console.print),
             "growth": lambda folder: _growth(folder, units, console.print),
             "warm": lambda folder: _warm(folder, units, console.print),
+            "large": lambda folder: _large(folder, gib, console.print),
             "demo": lambda folder: demos.demo(folder, console.print),
         }
         for name in wanted:

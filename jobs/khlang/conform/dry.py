@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import BinaryIO
 
 import polars as pl
@@ -13,6 +14,7 @@ from khlang.conform.directory import Limits
 from khlang.conform.faultlines import FaultLines
 from khlang.conform.large import REPEATED, Large, conform_large
 from khlang.conform.member import Member, MemberResult
+from khlang.conform.parse import read_codes
 from khlang.conform.people import TELLING, names_of
 from khlang.conform.pseudonym import Pseudonymiser
 from khlang.conform.unpack import Entry, Unpacked, Verdict, verify
@@ -24,23 +26,52 @@ AT_ONCE = 32 << 20
 """Inflated bytes of members of one file that are conformed together."""
 
 
-def check(source: BinaryIO, name: str, limits: Limits) -> Receipt:
-    """The receipt of a zip: state checked or rejected, every member, every fault with line and column.
+Say = Callable[[int], None]
+"""Told the bytes of members whose rows were looked at."""
 
-    Equal to the lake's except for codes that need the lake (exact rules, 17). Names of members are shown
-    as they are: it is the clerk's own machine (exact rules, 12).
+
+def first_look(source: BinaryIO, name: str, limits: Limits) -> tuple[Verdict, Receipt]:
+    """What the zip and the headers tell, before any row: the receipt has no counts and no lines yet.
+
+    Seconds for hundreds of megabytes: every byte is inflated and decoded, none is split into rows.
     """
     verdict = verify(source, name, limits)
     if verdict.code is not None or verdict.name is None:
         facility = verdict.name.hospcode if verdict.name else None
+        return verdict, Receipt(name, facility, "rejected", verdict.code)
+    with Unpacked(source, limits) as unpacked:
+        every = tuple(_headed(unpacked, entry) for entry in verdict.entries)
+    return verdict, Receipt(name, verdict.name.hospcode, "checked", None, every)
+
+
+def _headed(unpacked: Unpacked, entry: Entry) -> MemberReceipt:
+    """A member with the codes of its header and encoding."""
+    if entry.file is None:
+        return _unknown(entry)
+    codes = read_codes(partial(unpacked.pieces, entry.position), contracts()[entry.file])
+    return MemberReceipt(entry.name, entry.file, codes)
+
+
+def check(
+    source: BinaryIO, name: str, limits: Limits, say: Say = lambda _: None, verdict: Verdict | None = None
+) -> Receipt:
+    """The receipt of a zip: state checked or rejected, every member, every fault with line and column.
+
+    Equal to the lake's except for codes that need the lake (exact rules, 17). Names of members are shown
+    as they are: it is the clerk's own machine (exact rules, 12). `verdict` is what `first_look` gave, so that
+    the zip is not verified twice.
+    """
+    verdict = verdict or verify(source, name, limits)
+    if verdict.code is not None or verdict.name is None:
+        facility = verdict.name.hospcode if verdict.name else None
         return Receipt(name, facility, "rejected", verdict.code)
     with Unpacked(source, limits) as unpacked:
-        found = _members(unpacked, verdict)
+        found = _members(unpacked, verdict, say)
     every = tuple(found.get(entry.position, _unknown(entry)) for entry in verdict.entries)
     return Receipt(name, verdict.name.hospcode, "checked", None, every)
 
 
-def _members(unpacked: Unpacked, verdict: Verdict) -> dict[int, MemberReceipt]:
+def _members(unpacked: Unpacked, verdict: Verdict, say: Say) -> dict[int, MemberReceipt]:
     """Position -> what is told of each member that is a file of the standard."""
     by_file: dict[str, list[Entry]] = defaultdict(list)
     for entry in verdict.entries:
@@ -56,6 +87,7 @@ def _members(unpacked: Unpacked, verdict: Verdict) -> dict[int, MemberReceipt]:
             members = [_member(unpacked, verdict, entry) for entry in some]
             for entry, told in zip(some, _told(members, rules), strict=True):
                 found[entry.position] = MemberReceipt(entry.name, entry.file, *told)
+                say(entry.bytes)
     return found
 
 

@@ -16,6 +16,9 @@ from khlang.conform.stream import PIECE_BYTES, Read, Survey, pieces
 from khlang.errors import KhlangError
 from khlang.model.contract import Contract, Layout
 
+HEAD_BYTES = 1 << 16
+"""Text in which a member's header is looked for at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -188,6 +191,19 @@ def read_sheets(
         gone += piece.text.count(b"\n") + (not piece.text.endswith(b"\n"))
     if not rows:
         yield Unread(member, codes if heading else ("file.empty",), count, count)
+
+
+def read_codes(read: Read, contract: Contract) -> tuple[str, ...]:
+    """The codes of a member (file.empty, file.header, file.encoding ...) before its rows are looked at.
+
+    Reads it to its end for the encoding, without splitting it into rows.
+    """
+    survey = Survey.of(read())
+    for piece in pieces(read, survey, HEAD_BYTES) if survey.visible else ():
+        if (head := _first_visible(piece.text, piece.failing)) is not None:
+            heading = _judged(piece.text[head[1] : head[2]], contract, None)
+            return (*heading.codes, *(("file.encoding",) if survey.repaired else ()))
+    return ("file.empty",)
 
 
 @dataclass(frozen=True, slots=True)
