@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from importlib.resources import files
 
 import pytest
 
 from khlang.errors import CatalogError
-from khlang.model.facility import facilities, form
+from khlang.model.facility import facilities, form, resolved
 
 HEAD = "hospcode,hospcode9,name,level,hostype,province,health_region,ampur,tambon\n"
 ROW = "99001,EA0099001,รพ.ตัวอย่าง,F2,07,50,1,02,01\n"
@@ -56,3 +57,51 @@ def test_an_unknown_province_a_repeated_facility_and_a_strange_header_are_refuse
     ):
         with pytest.raises(CatalogError, match=code):
             facilities(text)
+
+
+LIFE = HEAD.replace("tambon", "tambon,opened,closed,successor")
+
+
+def _life(told: str) -> str:
+    return LIFE + ROW.replace("\n", f",{told}\n")
+
+
+def test_a_registry_may_tell_when_a_facility_opened_and_closed_and_who_follows_it() -> None:
+    (found,) = facilities(_life("2001-10-01,2026-09-30,99002"))
+    assert (found.opened, found.closed, found.successor) == (date(2001, 10, 1), date(2026, 9, 30), "99002")
+    (found,) = facilities(HEAD.replace("tambon", "tambon,closed") + ROW.replace("\n", ",2026-09-30\n"))
+    assert (found.opened, found.closed, found.successor) == (None, date(2026, 9, 30), "")
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("2569-13-01,,", "facilities.day"), ("2026-02-30,,", "facilities.day"), ("1/1/2001,,", "facilities.value"),
+        ("2026-10-01,2026-09-30,", "facilities.day"), (",,99002", "facilities.successor"),
+        (",2026-09-30,99001", "facilities.successor"), (",2026-09-30,9902", "facilities.value"),
+    ],
+)  # fmt: skip
+def test_a_life_that_can_not_be_is_refused(told: str, code: str) -> None:
+    with pytest.raises(CatalogError, match=code):
+        facilities(_life(told))
+
+
+@pytest.mark.parametrize(
+    ("told", "day", "takes"),
+    [
+        (",,", date(2026, 10, 1), True), ("2026-10-02,,", date(2026, 10, 1), False),
+        ("2026-10-01,,", date(2026, 10, 1), True), (",2026-09-30,", date(2026, 10, 10), True),
+        (",2026-09-30,", date(2026, 10, 11), False), (",2026-09-30,99002", date(2027, 10, 11), True),
+    ],
+)  # fmt: skip
+def test_late_data_of_a_closed_facility_come_for_some_days_or_for_ever_where_it_goes_on(
+    told: str, day: date, takes: bool
+) -> None:
+    (found,) = facilities(_life(told))
+    assert found.may_send(day, closed_days=10) is takes
+
+
+def test_a_circle_of_successors_ends() -> None:
+    text = _life(",2026-09-30,99002") + ROW.replace("99001", "99002", 2).replace("\n", ",,2026-10-30,99001\n")
+    found = resolved(facilities(text))
+    assert {code: one.hospcode for code, one in found.items()} == {"99001": "99002", "99002": "99001"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from khlang.landing.deliver import deliver, deliver_all
 from khlang.landing.door import Door, judge, place_of
 from khlang.settings import Settings
 
-from .landing_lake import lake, ledger
+from .landing_lake import facility, lake, ledger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -141,10 +143,15 @@ def test_the_code_of_the_zip_answers_before_those_of_the_door() -> None:
     from khlang.conform.unpack import Verdict, zip_name
 
     named = zip_name("F43_99001_20261101083000.zip")
-    registry = frozenset({"99001"})
-    assert judge(Verdict(named, "zip.bomb"), "99002", frozenset()) == "zip.bomb"
-    assert judge(Verdict(named, None), "99002", frozenset()) == "zip.sender"
-    assert judge(Verdict(named, None), "99001", frozenset()) == "facility.unknown"
-    assert judge(Verdict(named, None), None, registry) is None
-    assert judge(Verdict(None, "zip.name"), None, registry) == "zip.name"
+    registry = {"99001": facility("99001")}
+    closed = {"99001": replace(facility("99001"), closed=date(2026, 9, 30))}
+    for verdict, sender, known, code in (
+        (Verdict(named, "zip.bomb"), "99002", {}, "zip.bomb"),
+        (Verdict(named, None), "99002", {}, "zip.sender"),
+        (Verdict(named, None), "99001", {}, "facility.unknown"),
+        (Verdict(named, None), "99001", closed, "facility.unknown"),
+        (Verdict(named, None), None, registry, None),
+        (Verdict(None, "zip.name"), None, registry, "zip.name"),
+    ):
+        assert judge(verdict, sender, known, closed_days=31) == code
     assert place_of(None, "s", "R1") == "_unnamed/s/R1"

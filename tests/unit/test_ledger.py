@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from khlang.errors import KhlangError
+from khlang.errors import CatalogError, KhlangError
 from khlang.lake.keys import KeyStore
 from khlang.lake.ledger import Judged, Ledger, migrate, receipt_number
 from khlang.lake.ledger.audit import first_bad
@@ -192,6 +193,29 @@ def test_a_changed_facility_is_in_force_from_then_on_and_the_old_one_before(ledg
     assert {f.name for f in ledger.facilities(before) if f.hospcode == "99003"} == {"รพ.สต.ตัวอย่าง"}
     assert "99009" not in {f.hospcode for f in ledger.facilities(before)}
     assert {"99001", "99002"} <= {f.hospcode for f in ledger.facilities()}, "the unnamed ones stay"
+
+
+def test_a_registry_that_would_change_the_past_or_lead_nowhere_is_refused(ledger: Ledger) -> None:
+    held = ledger.facilities()
+    day = timedelta(days=1)
+    for changed, at, code in (
+        (facility("99001", "อื่น"), datetime.now(UTC) + day, "facilities.from"),
+        (facility("99001", "อื่น"), datetime.now(UTC) - 1000 * day, "facilities.from"),
+        (
+            replace(facility("99001"), closed=date(2026, 9, 30), successor="98765"),
+            None,
+            "facilities.successor",
+        ),
+    ):
+        with pytest.raises(CatalogError, match=code):
+            ledger.load_facilities([changed], at)
+    assert ledger.facilities() == held
+
+
+def test_a_facility_that_closed_is_registered_with_its_successor(ledger: Ledger) -> None:
+    closed = replace(facility("99002"), closed=date(2026, 9, 30), successor="99001")
+    ledger.load_facilities([closed])
+    assert ledger.registered(["99002", "00000"]) == {"99002": closed}
 
 
 def test_the_audit_is_a_chain_that_names_its_first_bad_entry(ledger: Ledger) -> None:

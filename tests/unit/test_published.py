@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from khlang.shares.serving import shared_rows
 
 AS_OF = datetime(2026, 11, 6, 3, tzinfo=UTC)
 SEEN = Coverage(
-    {("province", "50", 2569, ""): 3, ("province", "50", 2569, "2026-08"): 2}, {("province", "50"): 4}, AS_OF
+    {("province", "50", 2569, ""): 3, ("province", "50", 2569, "2026-08"): 2},
+    {("province", "50"): [Facility(str(code), "", "", "", "", "50", 1, "", "") for code in range(4)]},
+    AS_OF,
 )
 Row = dict[str, Any]
 
@@ -102,7 +105,27 @@ def test_a_province_lies_in_its_region_and_the_country() -> None:
         (row["hospcode"], row["level"], row["area"]) for row in facility_area_view(facilities).to_pylist()
     ]
     assert areas[:3] == [("10001", "province", "50"), ("10001", "region", "1"), ("10001", "country", "TH")]
-    assert expected(facilities)["country", "TH"] == 2
+    assert len(expected(facilities)["country", "TH"]) == 2
+
+
+def test_a_facility_is_expected_in_the_months_in_which_it_served() -> None:
+    closed = replace(_facility("10001", "50"), closed=date(2026, 8, 3), successor="10002")
+    opened = replace(_facility("10002", "50"), opened=date(2026, 8, 4))
+    seen = Coverage({}, expected([closed, opened, _facility("10003", "50")]), AS_OF)
+    months = ("2026-07", "2026-08", "2026-09", "")
+    rows = [{"level": "province", "area": "50", "fiscal_year": 2569, "month": month} for month in months]
+    assert [seen.beside(row)["facilities_expected"] for row in rows] == [2, 3, 2, 3]
+
+
+def test_the_numbers_of_a_closed_facility_lie_where_its_successor_lies() -> None:
+    first = replace(_facility("10001", "50"), closed=date(2026, 8, 3), successor="10002")
+    second = replace(_facility("10002", "10"), closed=date(2026, 9, 3), successor="10003")
+    last = _facility("10003", "57")
+    alone = replace(_facility("10004", "50"), closed=date(2026, 8, 3))
+    places = {
+        row["hospcode"]: row["province"] for row in facility_view([first, second, last, alone]).to_pylist()
+    }
+    assert places == {"10001": "57", "10002": "57", "10003": "57", "10004": "50"}
 
 
 def test_a_code_list_is_a_view_of_text() -> None:

@@ -6,6 +6,7 @@ import getpass
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,15 +98,19 @@ def withdraw(
 
 def load_facilities(
     file: Annotated[Path, typer.Argument(help="CSV: hospcode, hospcode9, name, level, hostype, ...")],
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="in force since; default: now")
+    ] = None,
 ) -> None:
-    """Take over a registry: new and changed facilities are in force from now on, none is removed."""
+    """Take over a registry: new and changed facilities are in force from a day on, none is removed."""
     from khlang.lake.ledger import Ledger
+    from khlang.model.bangkok import BANGKOK
     from khlang.model.facility import facilities
     from khlang.settings import load
 
     found = facilities(file.read_text("utf-8"))
     with Ledger.open(load()) as ledger:
-        loaded = ledger.load_facilities(found)
+        loaded = ledger.load_facilities(found, since.replace(tzinfo=BANGKOK) if since else None)
         ledger.audit(getpass.getuser(), "facilities", f"{loaded.added} added, {loaded.changed} changed")
     typer.echo(f"{loaded.added} added, {loaded.changed} changed, {loaded.unchanged} unchanged")
 
@@ -135,9 +140,12 @@ def registry_table(found: Iterable[Facility]) -> RichTable:
     for head in ("รหัส\nhospcode", "รหัส 9\nhospcode9", "ชื่อ\nname", "ระดับ\nlevel", "ประเภท\ntype"):
         table.add_column(head, no_wrap="name" not in head, overflow="fold")
     table.add_column("เขต จว. อ. ต.\nregion, place", no_wrap=True)
+    table.add_column("เปิด-ปิด\nopened, closed", overflow="fold")
     for one in found:
         place = f"{one.health_region} {one.province} {one.ampur} {one.tambon}"
-        table.add_row(one.hospcode, one.hospcode9, one.name, one.level, one.hostype, place)
+        told = " - ".join(str(day) for day in (one.opened, one.closed) if day)
+        life = f"{told} → {one.successor}" if one.successor else told
+        table.add_row(one.hospcode, one.hospcode9, one.name, one.level, one.hostype, place, life)
     return table
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,8 @@ from khlang.errors import QualityError
 from khlang.gold.attacker import Count, Sum
 from khlang.gold.disclosure import Cell, Rule, Table
 from khlang.gold.plan import VOLUME
-from khlang.model.calendar import first_day
+from khlang.model.calendar import first_day, last_day
+from khlang.model.facility import Facility
 from khlang.model.geography import area
 from khlang.model.indicator import Indicator
 
@@ -44,18 +46,26 @@ class Coverage:
     """How many facilities were heard from in an area and period, of how many; and how fresh the lake is."""
 
     heard: Mapping[tuple[str, str, int, str], int]
-    expected: Mapping[tuple[str, str], int]
+    expected: Mapping[tuple[str, str], Sequence[Facility]]
     as_of: datetime
+    counted: dict[tuple[str, str, int, str], int] = field(default_factory=dict, compare=False, repr=False)
 
     def beside(self, row: Row) -> dict[str, Any]:
         """The columns that stand beside a published number."""
-        place = row["level"], row["area"]
-        heard = self.heard.get((*place, row["fiscal_year"], row["month"]), 0)
+        asked = row["level"], row["area"], row["fiscal_year"], row["month"]
+        if asked not in self.counted:
+            self.counted[asked] = self._open(*asked)
         return {
-            "facilities_heard": heard,
-            "facilities_expected": self.expected.get(place, 0),
+            "facilities_heard": self.heard.get(asked, 0),
+            "facilities_expected": self.counted[asked],
             "as_of": self.as_of,
         }
+
+    def _open(self, level: str, code: str, year: int, month: str) -> int:
+        """Facilities of an area that served on any day of the month, or of the year where none is named."""
+        first = date.fromisoformat(f"{month}-01") if month else first_day(year)
+        last = first.replace(day=monthrange(first.year, first.month)[1]) if month else last_day(year)
+        return sum(one.open_between(first, last) for one in self.expected.get((level, code), ()))
 
 
 @dataclass(frozen=True, slots=True)

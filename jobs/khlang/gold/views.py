@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
 from khlang.model.codes import code_list
-from khlang.model.facility import Facility
+from khlang.model.facility import Facility, resolved
 from khlang.model.geography import lineage
 
 FACILITY = pa.schema(
@@ -18,13 +18,16 @@ FACILITY_AREA = pa.schema([(name, pa.string()) for name in ("hospcode", "level",
 
 
 def facility_view(facilities: Iterable[Facility]) -> pa.Table:
-    """View `facility`: one row per facility, its health region from the code list of provinces."""
+    """View `facility`: one row per facility, its health region from the code list of provinces.
+
+    One that goes on under another code lies where its successor lies.
+    """
     rows = [
         {
-            "hospcode": one.hospcode, "province": one.province, "name": one.name, "level": one.level,
+            "hospcode": code, "province": one.province, "name": one.name, "level": one.level,
             "health_region": lineage(one.province)[1].code,
         }
-        for one in facilities
+        for code, one in resolved(facilities).items()
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=FACILITY)
 
@@ -32,8 +35,8 @@ def facility_view(facilities: Iterable[Facility]) -> pa.Table:
 def facility_area_view(facilities: Iterable[Facility]) -> pa.Table:
     """View `facility_area`: every area that a facility lies in: province, region, country."""
     rows = [
-        {"hospcode": one.hospcode, "level": place.level, "area": place.code}
-        for one in facilities
+        {"hospcode": code, "level": place.level, "area": place.code}
+        for code, one in resolved(facilities).items()
         for place in lineage(one.province)
     ]
     return pa.Table.from_pylist(rows, schema=FACILITY_AREA)
@@ -46,6 +49,10 @@ def code_view(view: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in rows[0]]))
 
 
-def expected(facilities: Iterable[Facility]) -> Mapping[tuple[str, str], int]:
-    """(level, area) -> facilities of the registry that lie in it."""
-    return Counter(place.place for one in facilities for place in lineage(one.province))
+def expected(facilities: Iterable[Facility]) -> Mapping[tuple[str, str], Sequence[Facility]]:
+    """(level, area) -> facilities of the registry that lie in it, closed ones too."""
+    found: dict[tuple[str, str], list[Facility]] = defaultdict(list)
+    for one in facilities:
+        for place in lineage(one.province):
+            found[place.place].append(one)
+    return found

@@ -78,5 +78,5 @@ def silent_facilities(ledger: Ledger, since: datetime) -> list[dict[str, str]]:
             "last": f"{last[facility.hospcode]:%Y-%m-%d}" if facility.hospcode in last else "never",
         }
         for facility in ledger.facilities()
-        if facility.hospcode not in last or last[facility.hospcode] < since
+        if facility.closed is None and last.get(facility.hospcode, since) <= since
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Self
 
@@ -16,6 +16,7 @@ from khlang.lake.names import NameBooks
 from khlang.lake.vault import Vault
 from khlang.landing.offer import Examined, Offer, take_out
 from khlang.landing.work import Failed, Stowing, Workers, write_names
+from khlang.model.facility import Facility
 from khlang.settings import Settings
 
 CHUNK = 128
@@ -30,13 +31,17 @@ AHEAD = 2
 UNNAMED = "_unnamed"
 
 
-def judge(verdict: Verdict, sender: str | None, registry: frozenset[str]) -> str | None:
+def judge(
+    verdict: Verdict, sender: str | None, registry: Mapping[str, Facility], closed_days: int
+) -> str | None:
     """The code that refuses a zip: its own, else zip.sender, else facility.unknown; None: accept."""
     if verdict.code is not None or verdict.name is None:
         return verdict.code or "zip.name"
     if sender is not None and sender != verdict.name.hospcode:
         return "zip.sender"
-    return None if verdict.name.hospcode in registry else "facility.unknown"
+    facility = registry.get(verdict.name.hospcode)
+    takes = facility is not None and facility.may_send(verdict.name.sent_at.date(), closed_days)
+    return None if takes else "facility.unknown"
 
 
 def place_of(hospcode: str | None, sha256: str, receipt: str) -> str:
@@ -146,9 +151,11 @@ class Door:
 
     def _judged(self, zips: Sequence[tuple[Delivery, Examined]]) -> list[Stowing]:
         """What the registry and the contents that are known already make of zips."""
-        in_force = self._ledger.in_force({str(delivery.hospcode) for delivery, _ in zips})
+        registry = self._ledger.registered({str(delivery.hospcode) for delivery, _ in zips})
+        days = self._settings.closed_days
         judged = [
-            (delivery, found, judge(found.verdict, delivery.sender, in_force)) for delivery, found in zips
+            (delivery, found, judge(found.verdict, delivery.sender, registry, days))
+            for delivery, found in zips
         ]
         contents = [(str(delivery.hospcode), str(found.verdict.content)) for delivery, found, _ in judged]
         known = self._ledger.known_contents(contents)

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
 from khlang.errors import KhlangError, SettingsError
-from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, FacilityRow, MemberRow
+from khlang.lake.ledger.models import ACCEPTED, ChangeRow, DeliveryRow, MemberRow
 from khlang.lake.ledger.report import copy
 from khlang.lake.ledger.values import DeliveredMember, Delivery, Judged
 
@@ -139,14 +139,6 @@ class Deliveries:
         )
         with self.engine.connect() as connection:
             return asked & {(row[0], row[1]) for row in connection.execute(held)}
-
-    def in_force(self, hospcodes: Iterable[str]) -> frozenset[str]:
-        """Which of these facilities the registry holds now: a chunk asks for its own, not for the country's."""
-        asked = select(FacilityRow.hospcode).where(
-            FacilityRow.hospcode.in_(set(hospcodes)), FacilityRow.valid_to.is_(None)
-        )
-        with self.engine.connect() as connection:
-            return frozenset(connection.scalars(asked))
 
     def told_by(self, hospcodes: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """(facility, receipt) of all that these facilities ever had accepted, in order of arrival."""

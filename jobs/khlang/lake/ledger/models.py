@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -74,6 +74,9 @@ class FacilityRow(Base):
     health_region: Mapped[int]
     ampur: Mapped[str]
     tambon: Mapped[str]
+    opened: Mapped[date | None]
+    closed: Mapped[date | None]
+    successor: Mapped[str] = mapped_column(String(5), server_default="")
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 

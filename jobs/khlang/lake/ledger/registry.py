@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Engine, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from khlang.errors import CatalogError
 from khlang.lake.keys import Key
 from khlang.lake.ledger.models import FacilityRow, KeyVersionRow, PolicyDigestRow, ReleaseRow
 from khlang.model.facility import Facility
@@ -41,6 +42,28 @@ def _facility(row: FacilityRow) -> Facility:
     return Facility(**{field.name: getattr(row, field.name) for field in fields(Facility)})
 
 
+def _successors_known(facilities: Sequence[Facility], held: Iterable[str]) -> None:
+    """Refuse a successor that neither the file nor the registry holds: its numbers would belong nowhere."""
+    known = {*held, *(facility.hospcode for facility in facilities)}
+    for facility in facilities:
+        if facility.successor and facility.successor not in known:
+            words = ("the successor is in no registry", "ไม่พบหน่วยบริการที่รับช่วงในทะเบียน")
+            step = "add the successor to the file; nothing was loaded"
+            raise CatalogError("facilities.successor", *words, f"facility {facility.hospcode}", step)
+
+
+def _not_before(moment: datetime, held: Iterable[FacilityRow]) -> None:
+    """Refuse a day in the future, or one that what is in force has already replaced."""
+    newest = max((row.valid_from for row in held), default=moment)
+    if moment > datetime.now(UTC) or moment < newest:
+        words = (
+            "a registry is in force from a past day, not before the last change",
+            "วันเริ่มใช้ทะเบียนต้องไม่อยู่ในอนาคตและไม่ก่อนการเปลี่ยนแปลงครั้งล่าสุด",
+        )
+        step = f"--from a day from {newest:%Y-%m-%d} on, or leave it out"
+        raise CatalogError("facilities.from", *words, "--from", step)
+
+
 class Registry:
     """The part of the ledger that changes seldom."""
 
@@ -56,6 +79,8 @@ class Registry:
         with Session(self.engine) as session, session.begin():
             in_force = select(FacilityRow).where(FacilityRow.valid_to.is_(None)).with_for_update()
             held = {row.hospcode: row for row in session.scalars(in_force)}
+            _successors_known(facilities, held)
+            _not_before(moment, held.values())
             for facility in facilities:
                 row = held.get(facility.hospcode)
                 if row is not None and _facility(row) == facility:
@@ -66,6 +91,14 @@ class Registry:
                 session.add(FacilityRow(**asdict(facility), valid_from=moment))
                 added, changed = added + (row is None), changed + (row is not None)
         return Loaded(added, changed, len(facilities) - added - changed)
+
+    def registered(self, hospcodes: Iterable[str]) -> dict[str, Facility]:
+        """Those of these facilities that the registry holds now: a chunk asks for its own, not the country's."""
+        asked = select(FacilityRow).where(
+            FacilityRow.hospcode.in_(set(hospcodes)), FacilityRow.valid_to.is_(None)
+        )
+        with Session(self.engine) as session:
+            return {row.hospcode: _facility(row) for row in session.scalars(asked)}
 
     def facilities(self, at: datetime | None = None) -> tuple[Facility, ...]:
         """Facilities in force at a moment (default now), by code."""
