@@ -33,13 +33,14 @@ class Job:
     reads: tuple[Asset, ...]
     writes: tuple[Asset, ...]
     does: str
+    env: tuple[tuple[str, str], ...] = ()
 
     def task(self) -> BashOperator:
         """The job as a process; only the run's id is handed over, the ledger says the rest."""
         return BashOperator(
             task_id=self.name,
             bash_command=f'exec "${{KHLANG_LAKE_PYTHON:?is not set}}" -m khlang run {self.name}',
-            env={"KHLANG_RUN_ID": "{{ run_id }}"},
+            env={"KHLANG_RUN_ID": "{{ run_id }}", **dict(self.env)},
             append_env=True,
             skip_on_exit_code=NOTHING_NEW,
             do_xcom_push=False,

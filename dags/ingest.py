@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 
 from _tasks import BRONZE, FIRST_DAY, INBOX, LANDING, Job, deadline, task_defaults
 
@@ -21,6 +21,14 @@ LOAD = Job(
     reads=(LANDING,),
     writes=(BRONZE,),
     does="Unpack, check and de-identify every delivery received and not loaded; one batch, all tables.",
+    env=(("KHLANG_AGAIN", "{{ params.again }}"),),
+)
+AGAIN = Param(
+    "",
+    type="string",
+    pattern=r"^([0-9A-Z/-]+( |$))*$",
+    title="Read again / อ่านใหม่",
+    description="Receipts, or HOSPCODE/YYYY-MM for all that a facility told of a month; blanks between.",
 )
 
 with DAG(
@@ -29,7 +37,8 @@ with DAG(
     doc_md=f"""{__doc__}
 
 A run without new zips is skipped and wakes nobody. `bronze` also runs when nothing was received, so that a
-batch left unfinished by a crash is resumed. Runbooks: `docs/runbooks/landing-failed.md`,
+batch left unfinished by a crash is resumed. With the parameter `again` bronze also reads deliveries once more
+that are loaded already: by receipt, or those of one facility and month. Runbooks: `docs/runbooks/landing-failed.md`,
 `docs/runbooks/bronze-failed.md`, `docs/runbooks/ingest-late.md`.
 """,
     schedule="*/5 * * * *",
@@ -39,6 +48,7 @@ batch left unfinished by a crash is resumed. Runbooks: `docs/runbooks/landing-fa
     dagrun_timeout=timedelta(hours=6),
     deadline=deadline(120, "ingest-late.md"),
     default_args=task_defaults(),
+    params={"again": AGAIN},
     tags=["khlang", "landing", "bronze"],
 ) as dag:
     RECEIVE.task() >> LOAD.task()

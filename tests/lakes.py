@@ -55,9 +55,9 @@ class Lake:
             **kept,
             **venvs,
             **own,
-            **dict(self.more),
             "PYTHONPATH": str(PROJECT / "jobs"),
             "COLUMNS": "160",
+            **dict(self.more),
         }
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

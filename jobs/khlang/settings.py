@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         description="with a local master, batches up to this many rows are worked in the job's own process, "
         "without a JVM; a row that bronze conforms counts as ten; 0: never",
     )
+    again: str = Field(
+        "",
+        description="what this run of bronze reads once more from landing: receipts or HOSPCODE/YYYY-MM, "
+        "blanks between; the DAG ingest sets it from its parameter",
+    )
     lock_wait_seconds: int = Field(600, description="how long a job waits for the running one (then: busy)")
     suppress_below: int = Field(8, description="published counts from 1 to this less one are hidden")
     round_to: int = Field(5, description="published counts are rounded to multiples of this")

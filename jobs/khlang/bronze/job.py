@@ -30,6 +30,8 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
     """
     with writer(settings, "bronze") as held:
         ledger = Ledger.open(settings)
+        if settings.again:
+            ledger.ask_again(settings.again.split(), "KHLANG_AGAIN")
         batch = ledger.open_batch("bronze", *digests())
         if batch is None:
             return None
@@ -51,7 +53,10 @@ def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mappi
     held.check()
     versions, earlier = commit_tables(settings, batch.id, written_files([*results, *again]), note(batch.id))
     ledger.record_members(batch, accounts(settings, batch, results, versions, earlier))
-    faults, released = reread(settings, batch.id, versions, withheld)
+    codes = {
+        (one["receipt"], one["position"]): tuple(one["codes"]) for one in again if one["kind"] == "codes"
+    }
+    faults, released = reread(settings, batch.id, versions, withheld, codes)
     loaded = rows_by_table(written_files(results))
     counts = {
         name: {"rows": loaded.get(name, 0), "again": released.get(name, 0)} for name in {*loaded, *released}

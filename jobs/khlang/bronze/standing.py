@@ -40,18 +40,39 @@ def last_pass(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("_pass").unique(LINE, keep="last", maintain_order=True)
 
 
-def standing(
-    settings: Settings,
-    name: str,
-    paths: Sequence[str],
-    receipts: Iterable[str],
-    lines: tuple[int, int] | None = None,
-) -> pl.DataFrame:
-    """Rows of these deliveries that have a fault in their last pass, with the columns of `COLUMNS`.
+OUTCOME = [*COLUMNS, "_row", "_accepted", "_repeated"]
+"""What a line came to: enough to tell whether another reading gives the same."""
 
-    `lines`: only from the first to the last of these, so that a piece of a large member finds its own.
-    """
-    schema = {column: own_columns()[column] for column in COLUMNS}
+Lines = tuple[int, int]
+"""First and last line: a piece of a large member finds its own."""
+
+
+def standing(
+    settings: Settings, name: str, paths: Sequence[str], receipts: Iterable[str], lines: Lines | None = None
+) -> pl.DataFrame:
+    """Rows of these deliveries that have a fault in their last pass, with the columns of `COLUMNS`."""
+    telling = pl.col("_faults").is_not_null() | (pl.col("_pass") > FIRST)
+    rows = _stored(settings, name, paths, COLUMNS, telling & _of(receipts, lines))
+    return last_pass(rows).drop_nulls("_faults")
+
+
+def outcomes(
+    settings: Settings, name: str, paths: Sequence[str], receipts: Iterable[str], lines: Lines | None = None
+) -> pl.DataFrame:
+    """Every line of these deliveries as its last pass has it, with the columns of `OUTCOME`."""
+    return last_pass(_stored(settings, name, paths, OUTCOME, _of(receipts, lines)))
+
+
+def _of(receipts: Iterable[str], lines: Lines | None) -> pl.Expr:
+    mine = pl.col("_receipt").is_in(list(receipts))
+    return mine if lines is None else mine & pl.col("_line").is_between(*lines)
+
+
+def _stored(
+    settings: Settings, name: str, paths: Sequence[str], columns: Sequence[str], condition: pl.Expr
+) -> pl.DataFrame:
+    """Rows of a table's files that meet the condition."""
+    schema = {column: own_columns()[column] for column in columns}
     if not paths:
         return pl.DataFrame(schema=schema)
     base = tables.uri(settings, name)
@@ -59,16 +80,13 @@ def standing(
         [f"{base}/{path}" for path in paths], schema=schema, extra_columns="ignore",
         storage_options=storage_options(settings), hive_partitioning=False,
     )  # fmt: skip
-    telling = pl.col("_faults").is_not_null() | (pl.col("_pass") > FIRST)
-    among = pl.col("_line").is_between(*lines) if lines is not None else pl.lit(True)
-    rows = scan.filter(pl.col("_receipt").is_in(list(receipts)) & telling & among).select(COLUMNS).collect()
-    return last_pass(rows).drop_nulls("_faults")
+    return scan.filter(condition).select(columns).collect()
 
 
 def of_table(
     settings: Settings, name: str, version: int, scope: Scope, receipts: Iterable[str]
 ) -> pl.DataFrame:
-    """The same, from the files of a table version."""
+    """Faulty rows of these deliveries, from the files of a table version."""
     parts = tables.parts(tables.open_table(settings, name, version))
     return standing(settings, name, scope.paths(parts), receipts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,12 @@ from khlang.settings import Settings
 
 KEPT_BYTES = 1 << 20
 """Zips up to this size are held in memory from the look to the safe; larger ones are read again."""
+
+MOST_TAKEN = 20_000
+"""Zips that one run takes out of the inbox: what comes meanwhile does not wait for more than these."""
+
+Entry = Any
+"""An object as a listing tells it."""
 
 MOST_REMOVED = 1000
 """Objects that S3 removes with one request."""
@@ -93,7 +100,7 @@ def from_files(paths: Iterable[Path]) -> list[Offer]:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """What the inbox held at one listing: zips oldest first, then by key; how many other things lie there."""
+    """What the inbox held at one listing: its zips in their turns; how many other things lie there."""
 
     offers: tuple[Offer, ...]
     others: int
@@ -112,9 +119,24 @@ def from_inbox(settings: Settings) -> Inbox:
         raise StoreError("store.read", "the inbox could not be listed", next_step="khlang status") from None
     zips = [entry for entry in listed if entry["Key"].lower().endswith(".zip")]
     zips.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
-    lying = [Lying(settings, entry["Key"], entry["ETag"], entry["Size"]) for entry in zips]
-    came = [entry["LastModified"] for entry in zips]
+    taken = in_turns(zips)[:MOST_TAKEN]
+    lying = [Lying(settings, entry["Key"], entry["ETag"], entry["Size"]) for entry in taken]
+    came = [entry["LastModified"] for entry in taken]
     return Inbox(tuple(map(Lying.offer, lying, came)), len(listed) - len(zips))
+
+
+def in_turns(listed: Iterable[Entry]) -> list[Entry]:
+    """Every facility's first, then every one's second, each facility's in the order given.
+
+    A facility that puts years of old zips into its folder waits for itself, not the others for it.
+    """
+    turns: Counter[str] = Counter()
+    placed = []
+    for place, entry in enumerate(listed):
+        folder = entry["Key"].partition("/")[0]
+        placed.append((turns[folder], place, entry))
+        turns[folder] += 1
+    return [entry for _, _, entry in sorted(placed, key=lambda one: one[:2])]
 
 
 @dataclass(frozen=True, slots=True)

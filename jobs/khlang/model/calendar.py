@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 BUDDHIST_ERA = 543
 FIRST_MONTH = 10
@@ -26,6 +26,12 @@ def last_day(year: int) -> date:
 def fiscal_year_of_month(month: str) -> int:
     """Fiscal year of a month written YYYY-MM: 2026-10 -> 2570."""
     return fiscal_year(date(int(month[:4]), int(month[5:7]), 1))
+
+
+def month_told(sent_at: datetime) -> str:
+    """The month, YYYY-MM, that a zip named at that time tells of: the one before, since it is over when it is sent."""
+    first = date(sent_at.year, sent_at.month, 1)
+    return f"{first - timedelta(days=1):%Y-%m}"
 
 
 def months(year: int) -> tuple[str, ...]:

@@ -17,7 +17,16 @@ from khlang.model.contract import contracts
 from khlang.settings import Settings
 from khlang.silver.orphan import NAME as ORPHAN
 from khlang.silver.orphan import find_orphans
-from khlang.silver.plan import Files, People, Scope, numbered, orphan_tasks, rewrite_tasks, settle_tasks
+from khlang.silver.plan import (
+    Files,
+    People,
+    Scope,
+    numbered,
+    orphan_tasks,
+    reread,
+    rewrite_tasks,
+    settle_tasks,
+)
 from khlang.silver.rewrite import rewrite, schema_of
 from khlang.silver.work import settle
 
@@ -133,7 +142,7 @@ def curate(curation: Curation) -> None:
     curation.create()
     person = _files(curation, bronze, "PERSON")
     curation.stage(settle_tasks(scope, "PERSON", person, People(), ROWS_PER_TASK), settle)
-    came = frozenset(scope.rows.get("PERSON", {})) | scope.resolve
+    came = frozenset(scope.rows.get("PERSON", {})) | scope.resolve | reread(scope, person.bronze)
     after = curation.parts("silver.person", curation.after("silver.person"))
     people = People(person.silver, after, came)
     nobody = People()

@@ -44,6 +44,18 @@ def timed(rows: pl.DataFrame, sent_at: Mapping[str, datetime]) -> pl.DataFrame:
     return rows.with_columns(moved.cast(pl.Datetime("us")).alias("_sent_at"))
 
 
+def last_passes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Accepted lines as their last pass has them, with `_came`: the batch of the first pass.
+
+    A line that a later pass refuses is gone, also where an earlier one was accepted.
+    """
+    line = ["_receipt", "_member", "_line"]
+    first = rows.filter(pl.col("_pass") == FIRST).select(*line, pl.col("_batch").alias("_came"))
+    last = rows.sort("_pass").unique(line, keep="last", maintain_order=True)
+    stands = last.filter(pl.col("_accepted") & ~pl.col("_repeated"))
+    return stands.join(first, on=line, how="left", maintain_order="left")
+
+
 def latest(rows: pl.DataFrame) -> pl.DataFrame:
     """The last version of each key among accepted rows; their order of arrival does not matter."""
     if rows["_key"].n_unique() == rows.height:
@@ -68,14 +80,10 @@ def classify(winners: pl.DataFrame, state: pl.DataFrame) -> pl.DataFrame:
 
 
 def counted(batch_rows: pl.DataFrame, classified: pl.DataFrame) -> list[dict[str, object]]:
-    """Per receipt: how many of the batch's lines are new, changed, unchanged, superseded already.
-
-    A line is counted once, with its first pass; a later pass that came with it decides what became of it.
-    """
+    """Per receipt: how many of the batch's lines (a row each) are new, changed, unchanged, superseded already."""
     same = ["_receipt", "_member", "_line"]
-    lines = batch_rows.filter(pl.col("_pass") == FIRST)
     statuses = classified
-    if not classified.height == lines.height == batch_rows.height:
-        statuses = lines.select(same).join(classified.select(*same, "_status"), on=same, how="left")
+    if classified.height != batch_rows.height:
+        statuses = batch_rows.select(same).join(classified.select(*same, "_status"), on=same, how="left")
         statuses = statuses.with_columns(pl.col("_status").fill_null("superseded"))
     return statuses.group_by("_receipt", "_status").len().sort("_receipt", "_status").to_dicts()

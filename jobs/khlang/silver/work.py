@@ -11,11 +11,12 @@ import polars as pl
 
 from khlang.conform.conform import stored_schema
 from khlang.lake.parquet import arrow_schema, write
+from khlang.lake.passes import is_again
 from khlang.lake.stores import boto
 from khlang.lake.tables import Written
 from khlang.model.contract import Contract, contracts
 from khlang.settings import Settings, load
-from khlang.silver.current import classify, counted, has_person, latest, silver_schema, timed
+from khlang.silver.current import classify, counted, has_person, last_passes, latest, silver_schema, timed
 from khlang.silver.link import NO_LINKS, links_of, moved, with_person_key
 from khlang.silver.stored import accepted, chosen, of_facilities, put_drops, read
 
@@ -35,15 +36,27 @@ class Share:
         return list(self.task["hospcodes"])
 
     def bronze(self) -> pl.DataFrame:
-        """Accepted rows: of the batch alone, or of all batches when the facility is resolved anew."""
+        """Accepted rows: of the batch alone, or of all batches when the facility is resolved anew.
+
+        Each line as its last pass has it; `_came` is the bronze batch that loaded the line first.
+        """
         paths = chosen(self.task["bronze"], self.hospcodes)
-        condition = of_facilities(self.hospcodes) & accepted()
+        read_again = any(map(is_again, paths))
+        condition = of_facilities(self.hospcodes)
+        if not read_again:
+            condition = condition & accepted()
         withdrawn = self.task["withdrawn"]
         if withdrawn:
             condition = condition & ~pl.col("_receipt").is_in(withdrawn)
         schema = stored_schema(self.contract)
         columns = [name for name in silver_schema(self.contract) if name in schema]
-        rows = read(self.settings, f"bronze.{self.contract.table}", paths, schema, columns, condition)
+        wanted = [*columns, *(("_accepted", "_repeated") if read_again else ())]
+        rows = read(self.settings, f"bronze.{self.contract.table}", paths, schema, wanted, condition)
+        rows = (
+            last_passes(rows).select(*columns, "_came")
+            if read_again
+            else rows.with_columns(_came=pl.col("_batch"))
+        )
         return timed(rows, {r: datetime.fromisoformat(at) for r, at in self.task["sent_at"].items()})
 
     def state(self, columns: list[str], condition: pl.Expr | None = None) -> pl.DataFrame:
@@ -99,10 +112,10 @@ def settle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     rows = share.bronze()
     state = share.state(["_key", "_row"])
     classified = classify(latest(rows), state)
-    batch_rows = rows.filter(pl.col("_batch").is_in(task["batches"]))
-    batch_own = classified.filter(pl.col("_batch").is_in(task["batches"]))
+    batch_rows = rows.filter(pl.col("_came").is_in(task["batches"]))
+    batch_own = classified.filter(pl.col("_came").is_in(task["batches"]))
     yield {"kind": "counts", "file": task["file"], "counts": counted(batch_rows, batch_own)}
-    fresh = _keyed(share, classified.filter(pl.col("_status") != "unchanged").drop("_status"))
+    fresh = _keyed(share, classified.filter(pl.col("_status") != "unchanged").drop("_status", "_came"))
     old = state.join(fresh.select("_key"), on="_key", how="semi").select("_path", "_key")
     if task["resolve"]:
         gone = state.join(classified.select("_key"), on="_key", how="anti").select("_path", "_key")

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from typing import Self
 
+from khlang.lake.ledger.again import Rereading
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.registry import Loaded, Registry, Release
 from khlang.lake.ledger.schema import engine, migrate
 from khlang.lake.ledger.values import Batch, Change, DeliveredMember, Delivery, FileBalance, Judged, Stage
-from khlang.lake.ledger.withheld import Reread, Withheld, Withholding
+from khlang.lake.ledger.withheld import Recount, Reread, Withheld, Withholding
 from khlang.settings import Settings
 
 __all__ = [
-    "Batch", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded", "Release",
-    "Reread", "Stage", "Withheld", "migrate", "receipt_number",
+    "Batch",
+    "Change",
+    "DeliveredMember",
+    "Delivery",
+    "FileBalance",
+    "Judged",
+    "Ledger",
+    "Loaded",
+    "Recount",
+    "Release",
+    "Reread",
+    "Stage",
+    "Withheld",
+    "migrate",
+    "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from khlang.conform.member import MemberResult
 from khlang.errors import KhlangError, StoreError
+from khlang.lake.ledger.again import KIND as REREAD
 from khlang.lake.ledger.balance import check_bronze, check_silver, file_balances
 from khlang.lake.ledger.door import Deliveries
 from khlang.lake.ledger.models import (
@@ -29,6 +30,12 @@ from khlang.lake.ledger.report import report
 from khlang.lake.ledger.values import BEFORE, Batch, Change, FileBalance, Stage
 from khlang.lake.ledger.withheld import Reread, tell_again
 
+MOST_DELIVERIES = 20_000
+"""Deliveries that one batch of bronze takes: more than a country's day."""
+
+MOST_AGAIN = 2_000
+"""Deliveries that one batch reads once more."""
+
 Counts = Mapping[str, Mapping[str, Any]]
 """Table ("silver.service") -> named counts of a batch."""
 
@@ -41,8 +48,8 @@ class Batches(Deliveries):
     ) -> Batch | None:
         """The unfinished batch of a stage (a job died), else one of all that is new, else None.
 
-        bronze takes deliveries in state checked; each later stage the committed batches of the one before.
-        Silver also takes changes: deliveries whose time moved or that were withdrawn.
+        bronze takes deliveries in state checked, and loaded ones that are asked for again; each later stage the
+        committed batches of the one before. Silver also takes changes: a moved time, a withdrawn delivery.
         """
         with Session(self.engine) as session, session.begin():
             unfinished = select(BatchRow).where(BatchRow.stage == stage, BatchRow.state == "open")
@@ -149,17 +156,32 @@ class Batches(Deliveries):
         return told
 
 
+def waiting(session: Session) -> list[str]:
+    """Receipts that the next batch of bronze takes: every facility's newest first, then its next one.
+
+    Nobody's years of old zips make the others wait: what does not fit in is taken by the batch after.
+    """
+    newest = DeliveryRow.sent_at.desc(), DeliveryRow.arrival.desc()
+    turn = func.row_number().over(partition_by=DeliveryRow.hospcode, order_by=newest)
+    asked = select(DeliveryRow.receipt).where(DeliveryRow.state == "checked")
+    return list(session.scalars(asked.order_by(turn, DeliveryRow.arrival).limit(MOST_DELIVERIES)))
+
+
 def _fill(session: Session, batch: BatchRow) -> bool:
     """Put all that is new into a batch; False when there is nothing."""
+    pending = select(ChangeRow).where(ChangeRow.batch.is_(None))
+    changes: list[ChangeRow] = []
     if batch.stage == "bronze":
-        waiting = select(DeliveryRow.receipt).where(DeliveryRow.state == "checked")
-        receipts, sources, changes = list(session.scalars(waiting)), [], []
+        receipts, sources = waiting(session), []
+        changes = list(
+            session.scalars(pending.where(ChangeRow.kind == REREAD).order_by(ChangeRow.id).limit(MOST_AGAIN))
+        )
     else:
         sources = _unused(session, BEFORE[batch.stage])  # type: ignore[index]
         held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch.in_(sources)).distinct()
         receipts = list(session.scalars(held))
-        pending = select(ChangeRow).where(ChangeRow.batch.is_(None))
-        changes = list(session.scalars(pending)) if batch.stage == "silver" else []
+        if batch.stage == "silver":
+            changes = list(session.scalars(pending.where(ChangeRow.kind != REREAD)))
     if not receipts and not sources and not changes:
         return False
     session.add(batch)

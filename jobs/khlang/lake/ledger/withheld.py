@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,10 @@ LOADED = ("loaded", "current")
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A loaded member with withheld texts: its place, its zip in landing, the bronze batch that loaded it."""
+    """A loaded member that is read again: its place, its zip in landing, the bronze batch that loaded it.
+
+    It holds withheld texts; or `whole`: somebody asked for all of it, with the rules as they are now.
+    """
 
     receipt: str
     position: int
@@ -31,15 +34,31 @@ class Withheld:
     arrival: int
     place: str
     batch: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What became of the lines of a member that was read again whole: as of a member read for the first time."""
+
+    codes: tuple[str, ...]
+    delivered: int
+    accepted: int
+    refused: int
+    repeated: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """The faults of a loaded member as the last pass of its rows has them; its lines stay as they were."""
+    """The faults of a loaded member as the last pass of its rows has them.
+
+    Its lines stay as they were, unless it was read again whole (`recount`).
+    """
 
     receipt: str
     position: int
     faults: Mapping[tuple[str, str | None], int]
+    recount: Recount | None = None
 
 
 class Withholding:
@@ -71,12 +90,13 @@ class Withholding:
 
 
 def tell_again(session: Session, reread: Sequence[Reread]) -> None:
-    """Replace the fault counts of members, and what of them was repaired; no line is counted anew."""
+    """Replace the fault counts of members and what of them was repaired; of those read whole the lines too."""
     repairs = {code for code, fault in catalogue().items() if fault.effect == "repair"}
     for told in reread:
         repaired = sum(count for (code, _), count in told.faults.items() if code in repairs)
         mine = (MemberRow.receipt == told.receipt) & (MemberRow.position == told.position)
-        session.execute(update(MemberRow).where(mine).values(repaired=repaired))
+        counts = {} if told.recount is None else {**asdict(told.recount), "codes": list(told.recount.codes)}
+        session.execute(update(MemberRow).where(mine).values(repaired=repaired, **counts))
     places = [(told.receipt, told.position) for told in reread]
     for start in range(0, len(places), 1000):  # a statement takes 65,535 values
         some = tuple_(FaultCountRow.receipt, FaultCountRow.position).in_(places[start : start + 1000])
