@@ -84,3 +84,25 @@ def test_a_delivery_read_again_under_other_rules_comes_out_as_they_say(town: Tow
     assert after == before
     said = lake.told("again", "99001/2026-10", expect=[2])
     assert "again.unknown" in said
+
+
+def test_a_withdrawn_delivery_leaves_what_was_before_it(town: Town) -> None:
+    columns = ["pid", "drugallergy", "informant", "dname", "person_key"]
+    town.deliver(BEFORE, _people(BEFORE, "1", "2") | _notes(BEFORE, "A1", "A2"))
+    town.run("bronze", "silver")
+    before = fingerprint(town.rows("silver", BEFORE), columns)
+    wrong = _notes(BEFORE, "A1", "B2")
+    wrong["DRUGALLERGY.txt"] = wrong["DRUGALLERGY.txt"].replace(f"|1|{BEFORE}", f"|2|{BEFORE}")
+    receipt = town.deliver(BEFORE, wrong)
+    town.run("bronze", "silver")
+    assert town.rows("silver", BEFORE)["drugallergy"].to_list() == ["A1", "A2", "B2"]
+    town.lake.run("withdraw", receipt, "--cause", "sent by mistake")
+    town.run("silver")
+    assert fingerprint(town.rows("silver", BEFORE), columns) == before
+    assert json.loads(town.lake.run("receipt", receipt, "--json"))["state"] == "withdrawn"
+    assert "delivery.state" in town.lake.told("withdraw", receipt, "--cause", "again", expect=[1])
+    town.deliver(BEFORE, wrong)
+    town.run("bronze", "silver")
+    assert town.rows("silver", BEFORE)["drugallergy"].to_list() == ["A1", "A2", "B2"], (
+        "sent once more, it counts"
+    )
