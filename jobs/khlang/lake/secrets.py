@@ -37,6 +37,7 @@ _MAKERS = {
     "airflow_jwt_secret": _long,
     "airflow_fernet_key": _fernet,
     "superset_secret_key": _long,
+    "front_door_session_secret": _long,
 }
 
 
@@ -60,6 +61,7 @@ class Secrets:
     superset_secret_key: str
     superset_admin_password: str
     superset_planner_password: str
+    front_door_session_secret: str
 
     @classmethod
     def open(cls, settings: Settings) -> Secrets:

@@ -18,3 +18,12 @@ def clock(moment: datetime) -> str:
 def in_bangkok(moment: datetime) -> str:
     """`2026-11-22 09:50:00 +07 (Asia/Bangkok)`: the same where no heading names the zone."""
     return f"{clock(moment)} ({BANGKOK.tzname(None)})"
+
+
+MONTHS = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")
+
+
+def in_thai(moment: datetime) -> str:
+    """`22 พ.ย. 2569 เวลา 16:50 น.`: Bangkok's clock, the Buddhist year."""
+    here = moment.astimezone(BANGKOK)
+    return f"{here.day} {MONTHS[here.month - 1]} {here.year + 543} เวลา {here:%H:%M} น."

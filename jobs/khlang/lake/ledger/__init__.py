@@ -8,8 +8,10 @@ from khlang.lake.ledger.again import Rereading
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
+from khlang.lake.ledger.passes import Passes
 from khlang.lake.ledger.registry import Loaded, Registry, Release
 from khlang.lake.ledger.schema import engine, migrate
+from khlang.lake.ledger.sent import Sent, SentZip
 from khlang.lake.ledger.values import Batch, Change, DeliveredMember, Delivery, FileBalance, Judged, Stage
 from khlang.lake.ledger.withheld import Recount, Reread, Withheld, Withholding
 from khlang.settings import Settings
@@ -26,6 +28,7 @@ __all__ = [
     "Recount",
     "Release",
     "Reread",
+    "SentZip",
     "Stage",
     "Withheld",
     "migrate",
@@ -33,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

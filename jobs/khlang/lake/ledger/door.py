@@ -40,7 +40,8 @@ def receipt_number(arrival: int) -> str:
     return f"R{arrival:07d}-" + "".join(secrets.choice(_ALPHABET) for _ in range(5))
 
 
-def _delivery(row: DeliveryRow) -> Delivery:
+def as_delivery(row: DeliveryRow) -> Delivery:
+    """A row as the value that is handed out."""
     return Delivery(**{name: getattr(row, name) for name in _COLUMNS})
 
 
@@ -104,7 +105,7 @@ class Deliveries:
             accepted = [wanted[row.receipt] for row in rows if row.state == "checked"]
             lines = (line for verdict in accepted for line in _members(verdict))
             copy(session.connection(), "member", _MEMBERS, lines)
-            return {row.receipt: _delivery(row) for row in rows}
+            return {row.receipt: as_delivery(row) for row in rows}
 
     def _accepted(
         self, session: Session, rows: Sequence[DeliveryRow], verdicts: dict[str, Judged]
@@ -210,7 +211,7 @@ class Deliveries:
 
     def _found(self, session: Session, *conditions: ColumnElement[bool]) -> tuple[Delivery, ...]:
         asked = select(DeliveryRow).where(*conditions).order_by(DeliveryRow.arrival)
-        return tuple(_delivery(row) for row in session.scalars(asked))
+        return tuple(as_delivery(row) for row in session.scalars(asked))
 
     def members(self, receipts: Iterable[str], file: str | None = None) -> tuple[DeliveredMember, ...]:
         """Members of deliveries, by receipt and position; of one file of the standard when it is named."""

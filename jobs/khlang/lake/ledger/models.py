@@ -81,6 +81,18 @@ class FacilityRow(Base):
     valid_to: Mapped[datetime | None]
 
 
+class FacilityPassRow(Base):
+    """The passphrase by which a facility signs in, as an argon2 hash; a new one has the next version."""
+
+    __tablename__ = "facility_pass"
+
+    hospcode: Mapped[str] = mapped_column(String(5), primary_key=True)
+    hash: Mapped[str]
+    version: Mapped[int]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+
+
 class DeliveryRow(Base):
     """One zip as received; `name` is its receipt number when its own name is not of the standard's form."""
 
@@ -101,7 +113,7 @@ class DeliveryRow(Base):
     arrival: Mapped[int] = mapped_column(BigInteger, unique=True)
     arrived_at: Mapped[datetime]
     hospcode: Mapped[str | None] = mapped_column(String(5), index=True)
-    sender: Mapped[str | None] = mapped_column(String(5))
+    sender: Mapped[str | None] = mapped_column(String(5), index=True)
     name: Mapped[str]
     name_time: Mapped[datetime | None] = mapped_column(WallClock)
     sent_at: Mapped[datetime | None] = mapped_column(WallClock)
