@@ -11,12 +11,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from khlang.commands.landing import registry_table
-from khlang.commands.receipt_form import DRY, STATES, WORDS, Heading, Lang, show
+from khlang.commands.receipt_form import show
 from khlang.lake.ledger.models import STATES as STATES_OF_THE_LEDGER
 from khlang.model.contract import contracts
 from khlang.model.facility import Facility
 from khlang.model.faults import catalogue
 from khlang.model.receipt import LineFault, MemberReceipt, Receipt
+from khlang.receipts.view import Heading
+from khlang.receipts.words import DRY, STATES, WORDS, Lang
 
 FAULTS = (
     LineFault(9, "CID", "cid.checksum"), LineFault(2, None, "row.width"), LineFault(9, "BIRTH", "date.buddhist"),

@@ -32,18 +32,30 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line, for machines")] = False,
     lang: Annotated[str, typer.Option(help="th, en or th,en")] = "th,en",
     quick: Annotated[bool, typer.Option(help="the zip and the headers only, no rows")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="write a page for people to this file")] = None,
 ) -> None:
     """Dry run, offline: what the lake would say of these zips. Exit 5: one would be rejected."""
-    from khlang.commands.receipt_form import Heading, languages, say, screen, show
+    from khlang.commands.receipt_form import languages, screen, show
+    from khlang.errors import SettingsError
+    from khlang.receipts.page import receipt_page
+    from khlang.receipts.view import Heading, view_of
+    from khlang.receipts.words import say
 
+    if html is not None and len(zips) != 1:
+        words = ("a page tells of one zip", "หน้าเว็บหนึ่งหน้าใช้กับ zip ไฟล์เดียว")
+        raise SettingsError("html.one", *words, "--html", "name one zip")
     rejected, langs = False, languages(lang)
     for path in zips:
-        for receipt in _receipts(path, quick, both=not as_json):
+        for receipt in _receipts(path, quick, both=not as_json and html is None):
             rejected |= receipt.state == "rejected"
+            if html is not None:
+                html.write_text(receipt_page(view_of(receipt), Heading()), "utf-8")
             if as_json:
                 for text in receipt.json_text():
                     typer.echo(text, nl=False)
                 typer.echo("")
+            elif html is not None:
+                typer.echo(str(html))
             else:
                 show(screen(), receipt, Heading(), langs)
                 if any(member.table and member.delivered is None for member in receipt.members):

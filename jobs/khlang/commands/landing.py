@@ -1,4 +1,4 @@
-"""khlang deliver, receipt, withdraw, facilities: the front door and the registry behind it."""
+"""khlang deliver, withdraw, facilities: the front door and the registry behind it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,10 +17,8 @@ from khlang.errors import SettingsError
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from khlang.lake.ledger import DeliveredMember, Delivery
+    from khlang.lake.ledger import Delivery
     from khlang.model.facility import Facility
-    from khlang.model.receipt import MemberReceipt
-    from khlang.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for machines")]
 
@@ -28,11 +26,11 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for 
 def register(app: typer.Typer) -> None:
     """Add the commands of the door."""
     app.command("deliver")(deliver)
-    app.command("receipt")(receipt)
     app.command("withdraw")(withdraw)
     registry = typer.Typer(help="The registry of facilities: who may deliver.", no_args_is_help=True)
     registry.command("load")(load_facilities)
     registry.command("list")(list_facilities)
+    registry.command("pass")(issue_pass)
     app.add_typer(registry, name="facilities")
 
 
@@ -54,32 +52,6 @@ def deliver(
         _show_receipts(taken)
     if any(delivery.state == "rejected" for delivery in taken):
         raise typer.Exit(5)
-
-
-def receipt(
-    number: Annotated[str, typer.Argument(help="the number that `khlang deliver` printed")],
-    lang: Annotated[str, typer.Option(help="th, en or th,en")] = "th,en",
-    as_json: Json = False,
-) -> None:
-    """What happened to a delivery: state, files, lines, and every fault with its line and column."""
-    from khlang.commands.receipt_form import Heading, languages, screen, show
-    from khlang.lake.ledger import Ledger
-    from khlang.settings import load
-
-    langs = languages(lang)
-    settings = load()
-    with Ledger.open(settings) as ledger:
-        delivery = ledger.delivery(number)
-        members = ledger.members([number])
-        names = {facility.hospcode: facility.name for facility in ledger.facilities()}
-    told = receipt_of(settings, delivery, members)
-    if as_json:
-        for text in told.json_text():
-            typer.echo(text, nl=False)
-        typer.echo("")
-        return
-    heading = Heading(delivery.receipt, names.get(delivery.hospcode or "", ""), delivery.arrived_at)
-    show(screen(), told, heading, langs)
 
 
 def withdraw(
@@ -132,6 +104,26 @@ def list_facilities(as_json: Json = False) -> None:
     screen().print(registry_table(found))
 
 
+def issue_pass(
+    hospcodes: Annotated[list[str], typer.Argument(help="codes of facilities, five digits each")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="take the passphrase back instead")] = False,
+) -> None:
+    """A new passphrase for the facilities' page, shown once; the one before it ends, with its sessions."""
+    from khlang.lake.ledger import Ledger
+    from khlang.settings import load
+
+    with Ledger.open(load()) as ledger:
+        for hospcode in hospcodes:
+            if revoke:
+                ledger.revoke_pass(hospcode)
+                ledger.audit(getpass.getuser(), "facility.revoke", hospcode)
+                typer.echo(f"{hospcode}: revoked / ยกเลิกรหัสผ่านแล้ว")
+            else:
+                passphrase = ledger.issue_pass(hospcode)
+                ledger.audit(getpass.getuser(), "facility.pass", hospcode)
+                typer.echo(f"{hospcode}: {passphrase}")
+
+
 def registry_table(found: Iterable[Facility]) -> RichTable:
     """Facilities, a row each; the codes of a place stand together."""
     from rich.table import Table
@@ -164,26 +156,6 @@ def _found(given: list[Path]) -> list[Path]:
     return paths
 
 
-def receipt_of(settings: Settings, delivery: Delivery, members: tuple[DeliveredMember, ...]) -> Any:
-    """The ledger's counts and bronze's row faults as one receipt."""
-    from khlang.bronze.read import faults_of
-    from khlang.model.receipt import LineFault, MemberReceipt, Receipt
-    from khlang.silver.read import CODE, orphans_of
-
-    orphans = orphans_of(settings, delivery.receipt) if delivery.state == "current" else []
-    faults = faults_of(settings, delivery.receipt) if delivery.state in ("loaded", "current") else {}
-
-    def _told(member: DeliveredMember) -> MemberReceipt:
-        lines = [LineFault(fault.line, fault.column, fault.code) for fault in faults.get(member.position, ())]
-        lines += [LineFault(o.line, o.column, CODE) for o in orphans if o.position == member.position]
-        counts = (member.delivered, member.accepted, member.refused)
-        return MemberReceipt(member.name, member.file, member.codes, *counts, tuple(lines))
-
-    return Receipt(
-        delivery.name, delivery.hospcode, delivery.state, delivery.code, tuple(map(_told, members))
-    )
-
-
 def _as_json(delivery: Delivery) -> dict[str, str | None]:
     """What `deliver --json` says of a zip."""
     return {
@@ -201,8 +173,9 @@ def _show_receipts(taken: list[Delivery]) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from khlang.commands.receipt_form import LANGS, screen, sentence
+    from khlang.commands.receipt_form import screen, sentence
     from khlang.model.faults import catalogue
+    from khlang.receipts.words import LANGS
 
     heads = ("เลขที่\nreceipt", "zip", "สถานะ\nstate", "รหัส\ncode")
     table = Table(*(Column(head, no_wrap=True) for head in heads))

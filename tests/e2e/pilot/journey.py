@@ -16,7 +16,6 @@ from typing import Any
 import polars as pl
 
 from khlang.bronze.work import read_members
-from khlang.commands.landing import receipt_of
 from khlang.conform.conform import Rules, conform
 from khlang.conform.text.names import Names
 from khlang.lake.fingerprint import fingerprint
@@ -27,6 +26,7 @@ from khlang.lake.reader import table
 from khlang.lake.stores import boto, credentials, endpoint
 from khlang.model.contract import contracts
 from khlang.model.policy import policy
+from khlang.receipts.lake import receipt_of
 from lakes import Lake
 from pilot import truth
 
