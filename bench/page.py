@@ -17,7 +17,7 @@ PATIENCE = 180_000
 SETTLED = """charts => document.querySelectorAll('[data-test-chart-name]').length >= charts
   && !document.querySelector('.loading, [data-test=loading-indicator]')
   && document.querySelectorAll('path.region, .datamaps-subunit').length > 70"""
-_QUIET = (
+QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync",
     "--disable-component-update", "--no-first-run", "--disable-features=Translate,OptimizationHints",
 )  # fmt: skip
@@ -25,16 +25,19 @@ _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime 
 _ROUNDS = 5
 
 
+def browser_path() -> str:
+    """The system's Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    assert found, "no browser: install the system package chromium (and fonts-noto-core for Thai letters)"
+    return found
+
+
 @contextmanager
 def browser_page() -> Iterator[Page]:
     """A page of a fresh browser, tall enough to hold the whole dashboard."""
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
-        None,
-    )
-    assert found, "no browser: install the system package chromium (and fonts-noto-core for Thai letters)"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(_QUIET))
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=list(QUIET))
         yield browser.new_page(viewport={"width": 1600, "height": 1900})
         browser.close()
 

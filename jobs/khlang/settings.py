@@ -88,6 +88,21 @@ class Settings(BaseSettings):
     round_to: int = Field(5, description="published counts are rounded to multiples of this")
     text_seconds: float = Field(2.0, description="time limit for one note in the analyzer; past it: withheld")
 
+    front_door_host: str = Field(
+        "127.0.0.1", description="address on which the facilities' page listens; TLS is the proxy's before it"
+    )
+    front_door_tls: bool = Field(
+        False, description="the facilities' page stands behind a TLS proxy: its cookie goes over https only"
+    )
+    upload_max_bytes: int = Field(8 << 30, description="the facilities' page: largest zip")
+    upload_open: int = Field(
+        5, description="the facilities' page: uploads under way or waiting, per facility"
+    )
+    upload_days: int = Field(
+        3, description="the facilities' page: an unfinished upload is removed after so long"
+    )
+    upload_checks: int = Field(2, description="the facilities' page: zips that are checked at once")
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from khlang.lake.stores import Which
 from khlang.settings import Settings
-from khlang.stack import airflow, postgres, seaweed, superset
+from khlang.stack import airflow, front_door, postgres, seaweed, superset
 from khlang.stack.service import Service
 
 
@@ -12,4 +12,5 @@ def services(settings: Settings) -> tuple[Service, ...]:
     """What runs here: an S3 store that is set to another endpoint is not ours to start."""
     elsewhere: dict[Which, str] = {"lake": settings.lake_endpoint, "landing": settings.landing_endpoint}
     stores = [seaweed.service(settings, which) for which, endpoint in elsewhere.items() if not endpoint]
-    return (*stores, postgres.service(settings), *airflow.services(settings), superset.service(settings))
+    pages = (superset.service(settings), front_door.service(settings))
+    return (*stores, postgres.service(settings), *airflow.services(settings), *pages)
