@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -178,6 +179,25 @@ def test_a_store_that_does_not_answer_makes_the_zip_wait_not_fail(
     body = zip_body()
     receipt = first.receipt(first.send(zip_name(), body))
     assert [each.receipt for each in sent(site, body)] == [receipt]
+
+
+def test_a_zip_that_can_not_be_read_and_a_strangers_half_delivery_stop_nobody_elses(
+    site: Site, first: Clerk, second: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from khlang.errors import StoreError
+
+    def _fails(*_: object) -> None:
+        raise StoreError("store.write", "a stranger's names could not be written")
+
+    monkeypatch.setattr(Door, "finish", _fails)
+    site.stop()
+    lost = site.uploads.begin("99002", zip_name("99002"), 4)
+    site.uploads.change(lost, state="whole", offset=4, whole_at=datetime.now(UTC))
+    site.uploads.bytes_of(lost).unlink()
+    site.start()
+    receipt = first.receipt(first.send(zip_name(), zip_body()))
+    assert site.ledger.delivery(receipt).state == "checked"
+    site.uploads.drop(lost)
 
 
 def test_a_check_whose_process_is_killed_is_asked_once_more(site: Site, first: Clerk) -> None:

@@ -64,7 +64,14 @@ def _register(ledger: Ledger, post: Post, console: Console) -> None:
 
 def _run(settings: Settings, ledger: Ledger, post: Post, console: Console, limit: float) -> None:
     """Deliver, let Airflow work, show what came of it."""
-    from khlang.demo.report import balance, show_addresses, show_balance, show_receipt, show_stages
+    from khlang.demo.report import (
+        balance,
+        show_addresses,
+        show_balance,
+        show_front_door,
+        show_receipt,
+        show_stages,
+    )
     from khlang.demo.scheduler import Scheduler
     from khlang.demo.watch import DAGS, Watch
 
@@ -85,6 +92,7 @@ def _run(settings: Settings, ledger: Ledger, post: Post, console: Console, limit
     show_balance(console, balance(settings, ledger))
     show_stages(console, tasks, rows)
     show_addresses(console, settings)
+    show_front_door(console, settings, ledger, arrived)
     show_receipt(console, ledger, arrived)
 
 

@@ -121,5 +121,21 @@ def show_addresses(console: Console, settings: Settings) -> None:
     console.print(f"passwords / รหัสผ่าน: {location(settings)}", soft_wrap=True, highlight=False)
 
 
+def show_front_door(console: Console, settings: Settings, ledger: Ledger, arrived: list[Delivery]) -> None:
+    """Print the facilities' page with a new passphrase of a facility that this run delivered for."""
+    hospcode = next((delivery.hospcode for delivery in arrived if delivery.hospcode), None)
+    if hospcode is None:
+        return
+    passphrase = ledger.issue_pass(hospcode)
+    ledger.audit("demo", "facility.pass", hospcode)
+    address = f"http://127.0.0.1:{settings.port('front_door')}"
+    for line in (
+        f"หน้าส่งข้อมูลของหน่วยบริการ / facilities' page: {address}",
+        f"    รหัสหน่วยบริการ / facility {hospcode}, รหัสผ่าน / passphrase {passphrase}",
+        f"    another facility: {_khlang()} facilities pass HOSPCODE",
+    ):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
 def _numbers(*values: int) -> list[str]:
     return [f"{value:,}" for value in values]

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 
-from khlang.errors import KhlangError
+from khlang.errors import BusyError, KhlangError, StoreError
 from khlang.lake.ledger import Delivery, Ledger
 from khlang.lake.sealing import digest
 from khlang.landing.door import Door
@@ -110,16 +110,18 @@ class Intake:
             return 1
 
     def _hand_over(self) -> int:
-        """Offer what is whole to the door, oldest first; how many are left."""
+        """Offer what is whole to the door, oldest first; how many are left. One that fails stops no other."""
         waiting = [upload for upload in self._uploads.all() if upload.state == "whole"]
         if not waiting:
             return 0
-        left = 0
         waiting.sort(key=lambda upload: str(upload.whole_at))
+        left = 0
         with Door(self._settings) as door:
             if self._unsure:  # a process that died, or a try that failed, may have brought it half way
-                door.finish()
-                waiting = [upload for upload in waiting if not self._known(upload)]
+                self._finish(door)
+                states = [self._known(upload) for upload in waiting]
+                left = states.count("received")
+                waiting = [each for each, state in zip(waiting, states, strict=True) if state is None]
                 self._unsure = False
             for upload in waiting:
                 if self._ending.is_set():
@@ -128,25 +130,38 @@ class Intake:
         self._unsure = left > 0
         return left
 
+    def _finish(self, door: Door) -> None:
+        """Settle what was left half way; another's delivery that can not be settled is not ours to wait for."""
+        try:
+            door.finish()
+        except StoreError as error:
+            log.warning("hand-over: %s", named(error))
+
     def _take(self, door: Door, upload: Upload) -> bool:
         """One upload through the door; False when it has to wait."""
         offer = Offer(upload.name, _moment(upload), upload.hospcode, partial(self._uploads.open, upload))
-        for result in door.take([offer]):
-            if isinstance(result, Failed):
-                log.warning("hand-over: %s", named(result.error))
-                return False
-            self._taken(upload, result)
+        try:
+            for result in door.take([offer]):
+                if isinstance(result, Failed):
+                    raise result.error
+                self._taken(upload, result)
+        except BusyError:
+            raise
+        except Exception as error:
+            log.warning("hand-over: %s", named(error))
+            return False
         return True
 
-    def _known(self, upload: Upload) -> bool:
-        """The ledger has it already: same sender, same moment, same bytes."""
+    def _known(self, upload: Upload) -> str | None:
+        """The state in which the ledger has it already (same sender, same moment, same bytes); None: it has not."""
         for delivery in self._ledger.came(upload.hospcode, _moment(upload)):
             with self._uploads.open(upload) as source:
                 same = digest(source) == (delivery.sha256, delivery.size)
-            if same and delivery.state != "received":
-                self._taken(upload, delivery)
-                return True
-        return False
+            if same:
+                if delivery.state != "received":
+                    self._taken(upload, delivery)
+                return delivery.state
+        return None
 
     def _taken(self, upload: Upload, delivery: Delivery) -> None:
         self._uploads.change(upload, state="taken", receipt=delivery.receipt)

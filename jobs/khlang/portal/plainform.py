@@ -64,10 +64,14 @@ class Form:
 
     def _field(self, body: bytes, start: int, end: int) -> None:
         self._header[0].extend(body[start:end])
+        self._bounded()
 
     def _value(self, body: bytes, start: int, end: int) -> None:
         self._header[1].extend(body[start:end])
-        if len(self._header[1]) > HEADER_BYTES:
+        self._bounded()
+
+    def _bounded(self) -> None:
+        if sum(map(len, self._header)) > HEADER_BYTES:
             raise Refused("broken", 400)
 
     def _headed(self) -> None:

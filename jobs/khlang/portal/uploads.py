@@ -42,6 +42,7 @@ class Uploads:
         self.folder = settings.root / "landing" / "uploads"
         self._changing = threading.RLock()
         self._alone: IO[str] | None = None
+        self.most = settings.upload_max_bytes
 
     def take_over(self) -> None:
         """Hold the folder against another process of this home; raises BusyError when one has it."""
@@ -183,7 +184,7 @@ class Writing:
     def put(self, body: bytes) -> None:
         """Append; raises Refused past the size that was told, and past the largest there may be."""
         end, told = self._file.tell() + len(body), self.upload.size
-        if end > (self._uploads._settings.upload_max_bytes if told == UNKNOWN_SIZE else told):
+        if end > (self._uploads.most if told == UNKNOWN_SIZE else told):
             raise Refused("large", 413)
         self._file.write(body)
 
