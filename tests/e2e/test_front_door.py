@@ -74,6 +74,48 @@ def test_a_zip_is_delivered_and_its_receipt_asked_for(registered: Lake, tmp_path
     assert told["receipt"] in shown and "ตรวจผ่าน รอนำเข้า" in shown and "1101700203451" not in shown
 
 
+def test_a_facilitys_deliveries_are_listed_newest_first_for_people_and_machines(
+    registered: Lake, tmp_path: Path
+) -> None:
+    numbers = []
+    for second in (40, 41):
+        path = _zip(tmp_path, f"F43_99003_202611011200{second}.zip", {f"{second}.txt": b"x"})
+        (told,) = registered.json_lines("deliver", str(path))
+        numbers.append(told["receipt"])
+    listed = registered.json_lines("receipts", "99003")
+    assert [row["receipt"] for row in listed][:2] == numbers[::-1]
+    assert {row["facility"] for row in listed} == {"99003"}
+    assert set(listed[0]) == {
+        "receipt", "zip", "facility", "arrived_at", "state", "code", "duplicate_of", "files", "delivered",
+        "accepted", "refused",
+    }  # fmt: skip
+    assert (listed[0]["state"], listed[0]["files"], listed[0]["delivered"]) == ("checked", 1, None)
+    shown = registered.run("receipts", "99003")
+    assert all(number in shown for number in numbers) and "ตรวจผ่าน รอนำเข้า" in shown
+    page = tmp_path / "list.html"
+    registered.run("receipts", "99003", "--html", str(page))
+    assert all(number in page.read_text("utf-8") for number in numbers)
+    assert registered.json_lines("receipts", "54321") == []
+
+
+def test_a_receipt_and_a_check_are_written_as_pages(registered: Lake, tmp_path: Path) -> None:
+    path = _zip(tmp_path, "F43_99002_20261101120050.zip", MEMBERS)
+    (told,) = registered.json_lines("deliver", str(path))
+    page = tmp_path / "receipt.html"
+    registered.run("receipt", told["receipt"], "--html", str(page))
+    text = page.read_text("utf-8")
+    assert (
+        told["receipt"] in text
+        and "unknown-2" in text
+        and "1101700203451" not in text
+        and "<script" not in text
+    )
+    registered.run("check", str(path), "--html", str(page))
+    text = page.read_text("utf-8")
+    assert "row.facility" in text and "PERSON" in text and "ยังไม่ได้ส่ง" in text
+    registered.run("check", str(path), str(path), "--html", str(page), expect=[2])
+
+
 def test_a_folder_of_zips_is_delivered_and_a_refused_one_shows_in_the_exit_code(
     registered: Lake, tmp_path: Path
 ) -> None:

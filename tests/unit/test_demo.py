@@ -13,11 +13,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from khlang.commands.demo import inbox_key
-from khlang.demo.report import Lines, show_balance, show_receipt, show_stages
+from khlang.demo.report import Lines, show_balance, show_front_door, show_receipt, show_stages
 from khlang.demo.scheduler import TaskRun
 from khlang.demo.watch import JOBS
 from khlang.lake.ledger import Ledger
 from khlang.model.contract import contracts
+from khlang.settings import Settings
 
 from .deliveries import loaded, settled
 from .landing_lake import lake, ledger
@@ -61,6 +62,16 @@ def test_one_receipt_of_the_run_is_shown_with_the_command_one_with_refused_lines
         console = Console(file=io.StringIO(), width=80)
         show_receipt(console, ledger, arrived)
         assert re.search(rf"khlang receipt {number}\n", console.file.getvalue())  # type: ignore[attr-defined]
+
+
+@pytest.mark.stack
+def test_the_demo_says_how_a_facility_signs_in_and_what_it_says_opens(lake: Settings, ledger: Ledger) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    show_front_door(console, lake, ledger, [settled(ledger)])
+    told = "\n".join(_lines(console))
+    found = re.search(r"facility (\d{5}),.* passphrase (\S+)$", told, re.MULTILINE)
+    assert found and f"http://127.0.0.1:{lake.port('front_door')}" in told
+    assert ledger.opens(found[1], found[2]) == ledger.pass_version(found[1])
 
 
 def test_a_zip_that_is_sent_again_on_another_day_gets_a_place_of_its_own() -> None:
