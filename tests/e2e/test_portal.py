@@ -32,6 +32,7 @@ def door(stores: Lake) -> Iterator[Door]:
     told = stores.run("facilities", "pass", "99001", "99002")
     passphrases = dict(line.split(": ") for line in told.splitlines())
     stores.run("up", "--only", "portal")
+    expect.set_options(timeout=30_000)  # two busy cores
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=browser_path(), args=list(QUIET))
@@ -70,7 +71,7 @@ def zipped(folder: Path, second: int, rows: list[str], **more: bytes) -> Path:
 
 def receipt_of(page: Page) -> str:
     """The receipt number, once the page has come to it."""
-    page.wait_for_url(re.compile("/receipts/R"), timeout=60_000)
+    page.wait_for_url(re.compile("/receipts/R"), timeout=120_000)
     return page.url.rpartition("/")[2]
 
 
@@ -166,7 +167,7 @@ def test_a_killed_server_costs_nothing_that_was_acknowledged_and_the_page_goes_o
     with door.context() as context:
         page = context.new_page()
         sign_in(page, door)
-        slowed(context, page, 3 << 20)
+        slowed(context, page, 2 << 20)
         page.set_input_files("#zip", path)
         under_way(page)
         offsets: list[int] = []
@@ -191,7 +192,7 @@ def test_a_page_that_was_closed_goes_on_where_it_stopped_when_the_same_file_is_c
     with door.context() as context:
         page = context.new_page()
         sign_in(page, door)
-        slowed(context, page, 3 << 20)
+        slowed(context, page, 2 << 20)
         page.set_input_files("#zip", path)
         under_way(page)
         page.close(run_before_unload=False)

@@ -96,7 +96,7 @@ class Clerk:
         assert self.patch(number, 0, body).status_code == 204
         return number
 
-    def receipt(self, number: str, seconds: float = 30) -> str:
+    def receipt(self, number: str, seconds: float = 90) -> str:
         """The receipt number of an upload, when it has one."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
