@@ -1,0 +1,90 @@
+"""What volume is expected of a facility's files, and how often it is wrong: simulated months, printed figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from khlang.gold.volume import band, volumes
+from khlang.model.scorecard import Scorecard, parse, scorecard
+
+RULES = scorecard().volume
+FILES, MONTHS = 3000, 24
+SIZES = {"30 to 59": (30, 60), "60 to 199": (60, 200), "200 and more": (200, 1e9), "30 and more": (30, 1e9)}
+CHANGES = {"to nothing": 0.0, "to half": 0.5, "to twice": 2.0}
+Numbers = Any
+
+
+def told(rows: Mapping[int, int], hospcode: str = "99001", file: str = "SERVICE") -> pl.DataFrame:
+    """Month number -> rows, of one file."""
+    kinds = {"hospcode": pl.String, "file": pl.String, "number": pl.Int32, "rows": pl.Int64}
+    listed = [(hospcode, file, number, count) for number, count in rows.items()]
+    return pl.DataFrame(listed, schema=kinds, orient="row")
+
+
+def steady(*rows: int) -> dict[int, int]:
+    """Rows of one month after the other."""
+    return dict(enumerate(rows, 100))
+
+
+def last(*rows: int) -> dict[str, Any]:
+    """The verdict on the last of these months."""
+    return volumes(told(steady(*rows)), RULES).row(-1, named=True)
+
+
+def _normal(rng: np.random.Generator, variation: float, season: float) -> tuple[Numbers, Numbers]:
+    """Means and counts of invented files: 1 to 3000 rows a month, with a season, a trend and days off."""
+    when = np.arange(MONTHS)
+    mean = np.exp(rng.uniform(0, np.log(3000), FILES))[:, None]
+    wave = np.sin(2 * np.pi * (when / 12 + rng.uniform(0, 1, FILES)[:, None]))
+    trend = np.exp(rng.normal(0, 0.1, (FILES, 1)) * when / MONTHS)
+    mean = mean * (1 + rng.uniform(0, season, (FILES, 1)) * wave) * trend
+    return mean, _drawn(rng, mean, variation)
+
+
+def _drawn(rng: np.random.Generator, mean: Numbers, variation: float) -> Numbers:
+    """Negative binomial counts: Poisson whose mean varies by so much."""
+    return rng.poisson(mean * rng.gamma(1 / variation**2, variation**2, mean.shape))
+
+
+def _window(rows: Numbers, month: int) -> Numbers:
+    """The twelve months before, the nearest first."""
+    found = np.full((len(rows), 12), np.nan)
+    known = min(12, month)
+    found[:, :known] = rows[:, month - known : month][:, ::-1]
+    return found
+
+
+def _found(rows: Numbers, wanted: Any) -> Numbers:
+    return (wanted.expected >= RULES.least_rows) & ((rows < wanted.low) | (rows > wanted.high))
+
+
+def test_normal_months_are_seldom_called_a_jump_and_real_jumps_are_found() -> None:
+    variation, season = 0.08, 0.12
+    rng = np.random.default_rng(2569)
+    mean, rows = _normal(rng, variation, season)
+    false, seen = 0, {(change, size): [0, 0] for change in CHANGES for size in SIZES}
+    for month in range(MONTHS):
+        wanted = band(_window(rows, month), RULES)
+        false += int(_found(rows[:, month], wanted).sum())
+        if month < RULES.least_months:
+            continue
+        for change, factor in CHANGES.items():
+            found = _found(_drawn(rng, mean[:, month] * factor, variation), wanted)
+            for size, (low, high) in SIZES.items():
+                those = (mean[:, month] >= low) & (mean[:, month] < high)
+                seen[change, size][0] += int(found[those].sum())
+                seen[change, size][1] += int(those.sum())
+    judged = FILES * (MONTHS - RULES.least_months)
+    print(f"\n  false: {false} of {judged} facility-file-months with a history, {false / judged:.2%}")
+    for (change, size), (hits, all_of_them) in seen.items():
+        print(f"  found, {change}, {size} rows a month: {hits / all_of_them:.1%} of {all_of_them}")
+    assert false / judged <= 0.01
+    for change in CHANGES:
+        hits, all_of_them = seen[change, "30 and more"]
+        assert hits / all_of_them >= 0.95, change
