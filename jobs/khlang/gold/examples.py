@@ -107,7 +107,7 @@ def _table(view: str, rows: Rows) -> pa.Table:
 
 
 def _schema(view: str, rows: Rows) -> pa.Schema:
-    """Columns of a view: of the contract, of the declared mart, of the ledger, of the registry, or as given (code lists)."""
+    """Columns of a view: of the contract, a declared mart, the ledger, the registry, or as given (code lists)."""
     if view.startswith("silver_"):
         contract = next(c for c in contracts().values() if c.table == view.removeprefix("silver_"))
         return arrow_schema(stored_schema(contract)).append(pa.field("person_key", pa.string()))

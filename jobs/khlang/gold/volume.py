@@ -23,7 +23,13 @@ TO_DEVIATION = 1.4826
 YEAR = 12
 """Months that are looked back on; the farthest is the same month a year ago."""
 FACILITIES_AT_ONCE = 500
-GRID = {"hospcode": pl.String, "file": pl.String, "number": pl.Int32, "position": pl.Int32, "rows": pl.Float64}
+GRID = {
+    "hospcode": pl.String,
+    "file": pl.String,
+    "number": pl.Int32,
+    "position": pl.Int32,
+    "rows": pl.Float64,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,9 @@ def _grid(months: pl.DataFrame) -> pl.DataFrame:
         .join(came, on=["hospcode", "number"], how="left")
         .with_columns(pl.coalesce(pl.col("rows").cast(pl.Float64), "none").alias("rows"))
     )  # fmt: skip
-    return grid.select(pl.col(name).cast(kind) for name, kind in GRID.items()).sort("hospcode", "file", "number")
+    return grid.select(pl.col(name).cast(kind) for name, kind in GRID.items()).sort(
+        "hospcode", "file", "number"
+    )
 
 
 def _before(rows: Numbers, position: npt.NDArray[np.int32], rules: Volume) -> Numbers:

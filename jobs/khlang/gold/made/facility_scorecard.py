@@ -36,10 +36,11 @@ def rows(views: Views) -> pl.DataFrame:
     months = _months(views, came)
     files = pl.concat(_files(months.filter(some), sent.filter(some)) for some in portions(months))
     lines = sent.group_by(MONTH).agg(pl.sum(*LINES))
+    province = views["facility"].select("hospcode", pl.col("province").alias("province_code"))
     cards = (
         months.join(came, on=MONTH, how="left").join(lines, on=MONTH, how="left")
         .join(files, on=MONTH, how="left").join(_volumes(views), on=MONTH, how="left")
-        .join(views["facility"].select("hospcode", pl.col("province").alias("province_code")), on="hospcode", how="left")
+        .join(province, on="hospcode", how="left")
     )  # fmt: skip
     today = views["ledger_day"]["day"][0]
     return _told(cards.filter(pl.col("number") >= shown_from(views)), today)
@@ -58,7 +59,9 @@ def _months(views: Views, came: pl.DataFrame) -> pl.DataFrame:
         pl.max_horizontal(pl.min_horizontal(begins, "heard"), opened).alias("first"),
         pl.min_horizontal(closed, pl.lit(last)).alias("last"),
     ).filter(pl.col("first") <= pl.col("last"))
-    served = spans.select("hospcode", pl.int_ranges("first", pl.col("last") + 1).alias("number")).explode("number")
+    served = spans.select("hospcode", pl.int_ranges("first", pl.col("last") + 1).alias("number")).explode(
+        "number"
+    )
     also = came.select(MONTH).join(known.select("hospcode"), on="hospcode", how="semi")
     return pl.concat([served.select("hospcode", pl.col("number").cast(pl.Int32)), also]).unique()
 
@@ -73,10 +76,12 @@ def _files(months: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     filled = held.select(MONTH).unique()
     back = pl.DataFrame({"back": range(1, YEAR + 1)}, schema={"back": pl.Int32})
     before = months.join(back, how="cross").with_columns((pl.col("number") - pl.col("back")).alias("past"))
-    there = {"left_on": ["hospcode", "past"], "right_on": MONTH}
-    of_months = before.join(filled, how="semi", **there).group_by(MONTH).agg(pl.len().alias("filled"))
+    past = ["hospcode", "past"]
+    of_months = (
+        before.join(filled, how="semi", left_on=past, right_on=MONTH).group_by(MONTH).agg(pl.len().alias("filled"))
+    )  # fmt: skip
     usual = (
-        before.join(held, how="inner", **there).group_by(*MONTH, "file").agg(pl.len().alias("times"))
+        before.join(held, left_on=past, right_on=MONTH).group_by(*MONTH, "file").agg(pl.len().alias("times"))
         .join(of_months, on=MONTH).filter(pl.col("filled") >= rules.usual_months)
         .filter(pl.col("times") >= rules.usual_share * pl.col("filled"))
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from khlang.lake.ledger.alarms import Alarm, Alarms, Cause, Settled
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
@@ -14,12 +15,12 @@ from khlang.lake.ledger.withheld import Reread, Withheld, Withholding
 from khlang.settings import Settings
 
 __all__ = [
-    "Batch", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded", "Release",
-    "Reread", "Stage", "Withheld", "migrate", "receipt_number",
+    "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded",
+    "Release", "Reread", "Settled", "Stage", "Withheld", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding):
+class Ledger(Batches, Registry, Audit, Withholding, Alarms):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod
