@@ -26,7 +26,7 @@ SERVING = Asset(name="serving", uri="khlang://database/serving")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One `khlang run NAME`: its pool (one writer per zone), its time limit, what it reads and writes, whom it tells."""
+    """One `khlang run NAME`: its pool (one writer per zone), its time limit, what it reads, writes and tells."""
 
     name: str
     minutes: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import polars as pl
 import pytest
 
 from khlang.gold.volume import band, volumes
-from khlang.model.scorecard import Scorecard, parse, scorecard
+from khlang.model.scorecard import scorecard
 
 RULES = scorecard().volume
 FILES, MONTHS = 3000, 24
@@ -88,3 +87,67 @@ def test_normal_months_are_seldom_called_a_jump_and_real_jumps_are_found() -> No
     for change in CHANGES:
         hits, all_of_them = seen[change, "30 and more"]
         assert hits / all_of_them >= 0.95, change
+
+
+def test_a_file_without_four_months_of_history_is_not_judged() -> None:
+    assert last(200, 210, 190, 0)["expected"] is None and not last(200, 210, 190, 0)["is_jump"]
+    assert last(200, 210, 190, 205, 0)["is_jump"]
+
+
+def test_the_first_zip_with_whole_registers_does_not_spoil_what_is_expected() -> None:
+    spoiled, plain = last(9000, 40, 44, 36, 40, 42), last(40, 44, 36, 40, 42)
+    assert (spoiled["expected"], spoiled["high"], spoiled["history_months"]) == (40, plain["high"], 4)
+
+
+def test_a_first_zip_of_usual_size_counts_as_history() -> None:
+    assert last(200, 210, 190, 205, 198)["history_months"] == 4
+
+
+def test_one_wrong_month_leaves_what_is_expected_nearly_as_it_was() -> None:
+    clean, dirty = last(*[100] * 10, 100), last(*[100] * 7, 2500, 100, 100, 100)
+    assert dirty["expected"] == clean["expected"] and dirty["high"] == clean["high"]
+
+
+def test_a_month_in_which_nothing_came_is_neither_history_nor_a_row() -> None:
+    months = volumes(told({100: 80, 101: 82, 103: 78, 104: 80, 105: 81}), RULES)
+    assert months["number"].to_list() == [100, 101, 103, 104, 105]
+    assert months["history_months"].to_list() == [0, 1, 2, 3, 4]
+
+
+def test_a_file_that_is_missing_from_a_zip_that_came_has_no_rows_and_jumps() -> None:
+    others = told(dict.fromkeys(range(100, 106), 500), file="PERSON")
+    months = volumes(pl.concat([told(steady(*[80] * 5)), others]), RULES)
+    missing = months.filter(pl.col("file") == "SERVICE", pl.col("number") == 105).row(0, named=True)
+    assert (missing["rows"], missing["expected"], missing["is_jump"]) == (0, 80, True)
+
+
+def test_a_volume_that_stays_new_becomes_the_usual_one() -> None:
+    assert [last(*[400] * 12, *[200] * months)["is_jump"] for months in (1, 2, 9)] == [True, True, False]
+
+
+def test_a_season_of_a_year_ago_is_expected_again() -> None:
+    year = [1000, 1000, 1000, 1000, 1000, 1000, 1400, 1000, 1000, 1000, 1000, 1000]
+    again, without = last(*year, *year[:6], 1650), last(*[1000] * 18, 1650)
+    assert (again["is_jump"], without["is_jump"]) == (False, True)
+    assert again["expected"] > 1200 and without["expected"] == 1000
+
+
+def test_files_of_which_few_rows_are_expected_are_not_judged() -> None:
+    assert not last(*[RULES.least_rows - 1] * 8, 0)["is_jump"]
+    assert last(*[RULES.least_rows] * 8, 0)["is_jump"]
+
+
+def test_facilities_do_not_see_each_others_months(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = pl.concat([told(steady(*[50] * 6)), told(steady(*[900] * 6), hospcode="99002")])
+    whole = volumes(both, RULES)
+    monkeypatch.setattr("khlang.gold.volume.FACILITIES_AT_ONCE", 1)
+    assert volumes(both, RULES).equals(whole)
+    assert dict(whole.filter(pl.col("number") == 105).select("hospcode", "expected").iter_rows()) == {
+        "99001": 50,
+        "99002": 900,
+    }
+
+
+def test_the_order_in_which_months_are_told_changes_nothing() -> None:
+    months = told(steady(9000, 40, 44, 36, 40, 12))
+    assert volumes(months.reverse(), RULES).equals(volumes(months, RULES))

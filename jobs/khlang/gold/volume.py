@@ -129,10 +129,13 @@ def band(window: Numbers, rules: Volume) -> Band:
 
 
 def _season(usual: Numbers, year_ago: Numbers, rules: Volume) -> Numbers:
-    """Factor of the month's season: a year ago against the usual, believed the more the less chance is in it."""
+    """Factor of the month's season: a year ago against the usual, believed the more the less chance is in it.
+
+    Past the bounds of a jump it is no season.
+    """
     chance = 1 / np.maximum(usual, 1) + rules.variation_least**2
     belief = rules.season**2 / (rules.season**2 + chance)
-    factor = 1 + belief * (np.clip(year_ago / np.maximum(usual, 1), 0.5, 2) - 1)
+    factor = 1 + belief * (np.clip(year_ago / np.maximum(usual, 1), rules.ratio_low, rules.ratio_high) - 1)
     return np.where(np.isnan(year_ago), 1.0, factor)
 
 
