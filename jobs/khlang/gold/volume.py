@@ -116,16 +116,26 @@ def band(window: Numbers, rules: Volume) -> Band:
     spread = TO_DEVIATION * _median(np.abs(window - usual[:, None]))
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = usual * _season(usual, window[:, -1], rules)
-        chance = 1 / np.maximum(usual, 1)
-        beside = np.sqrt(np.maximum((spread * chance) ** 2 - chance, 0))
-        variation = np.clip(beside, rules.variation_least, rules.variation_most)
-        lost = 1 + MEDIAN_LOSS / np.maximum(known, 1)
-        wide = np.sqrt((1 + variation**2 * expected) * lost)
+        wide = np.sqrt((1 + _beside(usual, spread, rules) * expected) * _doubt(known, rules))
         root = 2 * np.sqrt(expected + 0.375)  # counts have a deviation of about 1 on this scale
         low = np.maximum(root - rules.deviations_low * wide, 0) ** 2 / 4 - 0.375
         high = (root + rules.deviations_high * wide) ** 2 / 4 - 0.375
     low = np.maximum(np.minimum(low, expected * rules.ratio_low), 0)
     return Band(expected, low, np.maximum(high, expected * rules.ratio_high), known)
+
+
+def _beside(usual: Numbers, spread: Numbers, rules: Volume) -> Numbers:
+    """Variance of a month beside that of single events, relative to the usual rows squared, as the history shows it."""
+    single = 1 / np.maximum(usual, 1)
+    least = rules.variation_least**2 + (rules.chance_least - 1) * single
+    most = rules.variation_most**2 + (rules.chance_most - 1) * single
+    return np.clip((spread * single) ** 2 - single, least, most)
+
+
+def _doubt(known: npt.NDArray[np.int64], rules: Volume) -> Numbers:
+    """How much wider a band is because only so many months are known."""
+    months = np.maximum(known, 1)
+    return (1 + MEDIAN_LOSS / months) * (1 + rules.doubt / months)
 
 
 def _season(usual: Numbers, year_ago: Numbers, rules: Volume) -> Numbers:

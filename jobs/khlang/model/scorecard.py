@@ -23,6 +23,9 @@ class Volume:
     first_zip_factor: float
     variation_least: float
     variation_most: float
+    chance_least: float
+    chance_most: float
+    doubt: float
     season: float
     deviations_low: float
     deviations_high: float
@@ -85,6 +88,7 @@ def _sensible(rules: Scorecard) -> None:
         "least_months": 2 <= volume.least_months <= 12,
         "ratio": 0 < volume.ratio_low < 1 < volume.ratio_high,
         "variation": 0 <= volume.variation_least <= volume.variation_most,
+        "chance": 1 <= volume.chance_least <= volume.chance_most,
     }
     wrong = [name for name, holds in sensible.items() if not holds]
     if wrong:
