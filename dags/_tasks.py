@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
+from airflow.sdk import Asset, BaseNotifier, DeadlineAlert, DeadlineReference, SyncCallback, TriggerRule
 
 from _alarms import deadline_missed, task_failed
 
@@ -26,7 +26,7 @@ SERVING = Asset(name="serving", uri="khlang://database/serving")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One `khlang run NAME`: its pool (one writer per zone), its time limit, what it reads and writes."""
+    """One `khlang run NAME`: its pool (one writer per zone), its time limit, what it reads, writes and tells."""
 
     name: str
     minutes: int
@@ -34,6 +34,7 @@ class Job:
     writes: tuple[Asset, ...]
     does: str
     env: tuple[tuple[str, str], ...] = ()
+    tells: tuple[BaseNotifier, ...] = ()
 
     def task(self) -> BashOperator:
         """The job as a process; only the run's id is handed over, the ledger says the rest."""
@@ -49,6 +50,7 @@ class Job:
             trigger_rule=TriggerRule.NONE_FAILED,
             inlets=list(self.reads),
             outlets=list(self.writes),
+            on_success_callback=list(self.tells),
             doc_md=f"{self.does}\n\nWhen it fails: `docs/runbooks/{self.name}-failed.md`",
         )
 

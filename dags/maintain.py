@@ -1,4 +1,4 @@
-"""Every zone, every night -> compacted tables, swept leftovers, alarms for facilities gone silent."""
+"""Every zone, every night -> compacted tables, swept leftovers; alarms of silence and of volumes that jumped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
+from _alarms import LakeAlarms
 from _tasks import BRONZE, FIRST_DAY, GOLD, LANDING, SILVER, Job, deadline, task_defaults
 
 TIDY = Job(
@@ -13,7 +14,15 @@ TIDY = Job(
     minutes=240,
     reads=(LANDING, BRONZE, SILVER, GOLD),
     writes=(),
-    does="Compaction, retention, sweep of files no commit knows, balance of the ledger, alarm of silence.",
+    does="Compaction, retention, sweep of files no commit knows.",
+)
+WATCH = Job(
+    "alarms",
+    minutes=30,
+    reads=(LANDING, GOLD),
+    writes=(),
+    does="Alarms of the lake: facilities gone silent, files whose volume jumped; success tells of the new ones.",
+    tells=(LakeAlarms(),),
 )
 
 with DAG(
@@ -22,7 +31,8 @@ with DAG(
     doc_md=f"""{__doc__}
 
 Takes each zone's lock for as long as it works on that zone; a running load is waited for. Runbooks:
-`docs/runbooks/maintain-failed.md`, `docs/runbooks/maintain-late.md`, `docs/runbooks/facility-silent.md`.
+`docs/runbooks/maintain-failed.md`, `docs/runbooks/maintain-late.md`. Alarms need none of that and stand beside it:
+`docs/runbooks/alarms-failed.md`, `docs/runbooks/facility-silent.md`, `docs/runbooks/volume-jumped.md`.
 """,
     schedule=CronTriggerTimetable("30 1 * * *", timezone="Asia/Bangkok"),
     start_date=FIRST_DAY,
@@ -34,3 +44,4 @@ Takes each zone's lock for as long as it works on that zone; a running load is w
     tags=["khlang", "maintain"],
 ) as dag:
     TIDY.task()
+    WATCH.task()

@@ -66,6 +66,7 @@ def describe_task(task: Any) -> dict[str, Any]:
         "skips_on": list(task.skip_on_exit_code),
         "pushes_output": task.do_xcom_push,
         "alarm": bool(task.on_failure_callback),
+        "tells": [type(notifier).__name__ for notifier in task.on_success_callback],
         "reads": [asset.name for asset in task.inlets],
         "writes": [asset.name for asset in task.outlets],
     }

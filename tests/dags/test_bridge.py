@@ -51,3 +51,46 @@ def test_a_missed_deadline_leaves_a_line_that_names_the_runbook(
     alarm = json.loads((tmp_path / "logs/alarms.jsonl").read_text(encoding="utf-8"))
     assert (alarm["kind"], alarm["dag"], alarm["run"]) == ("deadline.missed", "curate", "manual__1")
     assert alarm["runbook"] == "docs/runbooks/curate-late.md"
+
+
+def test_the_notifier_tells_of_every_alarm_of_the_lake_and_names_its_runbook(
+    tmp_path: Path, airflow_python: Path, airflow_environment: dict[str, str]
+) -> None:
+    told = [
+        {"kind": "facility.silent", "hospcode": "99001", "what": "nothing since 2026-09-01 · ไม่มีข้อมูล"},
+        {"kind": "volume.jumped", "hospcode": "99002", "what": "SERVICE of 2026-10"},
+    ]
+    (tmp_path / "told").write_text("".join(json.dumps(alarm) + "\n" for alarm in told), encoding="utf-8")
+    lake = tmp_path / "python"
+    lake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\ncat {tmp_path}/told\n', encoding="utf-8")
+    lake.chmod(0o755)
+    code = (
+        "import sys; from types import SimpleNamespace; sys.path.insert(0, sys.argv[1]); "
+        "from _alarms import LakeAlarms; task = SimpleNamespace(dag_id='maintain', task_id='alarms'); "
+        "LakeAlarms()({'task_instance': task, 'run_id': 'manual__1', 'dag': None})"
+    )
+    environment = airflow_environment | {"KHLANG_HOME": str(tmp_path), "KHLANG_LAKE_PYTHON": str(lake)}
+    subprocess.run([airflow_python, "-c", code, DAGS], env=environment, check=True, capture_output=True)
+    assert (tmp_path / "called").read_text(encoding="utf-8") == "-m khlang alarms --tell --json\n"
+    lines = (tmp_path / "logs/alarms.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [
+        (alarm["kind"], alarm["dag"], alarm["what"], alarm["runbook"]) for alarm in map(json.loads, lines)
+    ]
+    assert found == [
+        ("facility.silent", "maintain", f"99001: {told[0]['what']}", "docs/runbooks/facility-silent.md"),
+        ("volume.jumped", "maintain", f"99002: {told[1]['what']}", "docs/runbooks/volume-jumped.md"),
+    ]
+
+
+def test_a_notifier_that_the_lake_does_not_answer_fails_aloud(
+    tmp_path: Path, airflow_python: Path, airflow_environment: dict[str, str]
+) -> None:
+    code = (
+        "import sys; from types import SimpleNamespace; sys.path.insert(0, sys.argv[1]); "
+        "from _alarms import LakeAlarms; LakeAlarms().notify({'run_id': 'manual__1'})"
+    )
+    environment = airflow_environment | {"KHLANG_HOME": str(tmp_path), "KHLANG_LAKE_PYTHON": "/bin/false"}
+    asked = [airflow_python, "-c", code, DAGS]
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0 and "CalledProcessError" in done.stderr
+    assert not (tmp_path / "logs").exists()

@@ -92,6 +92,10 @@ def test_every_task_starts_one_job_and_hands_over_only_the_runs_id(tasks: list[R
         assert task["pushes_output"] is False, "the last line of the output would travel as an XCom"
 
 
+def test_only_the_task_that_looks_for_alarms_tells_of_its_success(tasks: list[Report]) -> None:
+    assert {task["name"]: task["tells"] for task in tasks if task["tells"]} == {"alarms": ["LakeAlarms"]}
+
+
 def test_a_job_without_work_is_a_skip(tasks: list[Report]) -> None:
     assert {tuple(task["skips_on"]) for task in tasks} == {(99,)}
 

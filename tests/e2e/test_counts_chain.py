@@ -15,8 +15,9 @@ import requests
 from bench.country import Country, Made, deliver, registry
 from bench.lake import BenchLake, lake
 from bench.units import units
+from khlang.lake.reader import table
 from khlang.model.contract import contracts
-from khlang.model.mart import marts
+from khlang.model.mart import marts, selects
 
 pytestmark = pytest.mark.stack
 
@@ -31,6 +32,9 @@ PER_TABLE = {
     ("silver", "silver", "PUT", 1): 3, ("gold", "silver", "GET", 1): 6, ("gold", "gold", "PUT", 1): 1,
 }  # fmt: skip
 """(stage, bucket, verb, day) -> requests for each table of the standard; the first day also makes the tables."""
+
+MADE = sorted(set(marts()) - set(selects()))
+"""Marts that gold makes from the ledger."""
 
 STAGES = ("landing", "bronze", "silver", "gold")
 _SAMPLE = re.compile(r"^SeaweedFS_s3_(request_total|bucket_traffic_\w+)\{(.*)\} ([0-9.e+]+)$", re.M)
@@ -88,6 +92,7 @@ class Days:
 
     made: list[Made]
     spent: Mapping[tuple[str, int], Spent]
+    cards: Mapping[str, int]
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +110,12 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
             made.append(deliver(country, day, folder / f"day{day}", templates))
             own.fill_inbox(folder / f"day{day}")
             spent |= {(stage, day): _run(watched, stage) for stage in STAGES}
+        cards = {name: table(f"gold.{name}", settings=own.settings).polars().height for name in MADE}
     for (stage, day), one in spent.items():
         print(
             f"\n  {stage}, day {day}: {one.jobs} jobs, {one.tasks} tasks", dict(one.requests), dict(one.bytes)
         )
-    yield Days(made, spent)
+    yield Days(made, spent, cards)
 
 
 def test_a_zip_is_read_once_at_the_door_and_costs_four_requests(days: Days) -> None:
@@ -156,6 +162,14 @@ def test_silver_is_a_few_jobs_whatever_the_number_of_tables(days: Days) -> None:
 
 def test_gold_reads_no_more_of_silver_than_silver_wrote(days: Days) -> None:
     for day in (0, 1):
-        assert days.spent["gold", day].jobs <= 10 * len(marts())
+        assert days.spent["gold", day].jobs <= 10 * len(selects()), (
+            "marts made from the ledger cost Spark nothing"
+        )
         wrote = sum(days.spent["silver", before].bytes["silver", "received"] for before in range(day + 1))
         assert days.spent["gold", day].bytes["silver", "sent"] <= wrote
+
+
+def test_every_facility_that_sent_has_its_scorecard_and_the_volumes_of_its_files(days: Days) -> None:
+    assert MADE == ["facility_file_volume", "facility_scorecard"]
+    assert days.cards["facility_scorecard"] >= ZIPS
+    assert days.cards["facility_file_volume"] > days.cards["facility_scorecard"]

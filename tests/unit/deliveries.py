@@ -14,12 +14,14 @@ from khlang.lake.ledger import Batch, Delivery, Judged, Ledger, receipt_number
 SENT = datetime(2026, 11, 1, 8, 30)
 
 
-def received(ledger: Ledger, sent_at: datetime = SENT, hospcode: str = "99001") -> Delivery:
+def received(
+    ledger: Ledger, sent_at: datetime = SENT, hospcode: str = "99001", arrived_at: datetime | None = None
+) -> Delivery:
     """A delivery in state received."""
     arrival = ledger.arrivals(1)[0]
     receipt, sha256 = receipt_number(arrival), hashlib.sha256(secrets.token_bytes(8)).hexdigest()
     delivery = Delivery(
-        receipt=receipt, arrival=arrival, arrived_at=datetime.now(UTC), hospcode=hospcode,
+        receipt=receipt, arrival=arrival, arrived_at=arrived_at or datetime.now(UTC), hospcode=hospcode,
         name=f"F43_{hospcode}_{sent_at:%Y%m%d%H%M%S}.zip", name_time=sent_at, sent_at=sent_at, size=100,
         sha256=sha256, place=f"{hospcode}/{sha256}/{receipt}", wrapped_key=b"wrapped", key_version=1,
     )  # fmt: skip
@@ -41,9 +43,10 @@ def settled(
     content: str = "",
     files: Sequence[str | None] = ("PERSON",),
     hospcode: str = "99001",
+    arrived_at: datetime | None = None,
 ) -> Delivery:
     """A delivery after the door: checked, or a duplicate when its content is known."""
-    delivery = received(ledger, sent_at, hospcode)
+    delivery = received(ledger, sent_at, hospcode, arrived_at)
     verdict = Judged(delivery.receipt, None, content or secrets.token_hex(32), entries(*files))
     return ledger.settle([verdict])[delivery.receipt]
 

@@ -26,6 +26,7 @@ JOBS = {
     "gold": "khlang.gold.job",
     "publish": "khlang.shares.job",
     "maintain": "khlang.lake.maintain",
+    "alarms": "khlang.lake.alarms",
 }
 """Name of a job -> the module whose `run(settings)` does it; imported only when it is asked for."""
 
@@ -106,7 +107,7 @@ def run(
     job: Annotated[str, typer.Argument(help=" | ".join(JOBS))],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object for machines")] = False,
 ) -> None:
-    """Run one job: landing, bronze, silver, gold, publish or maintain. Exit 99: nothing new; 75: busy."""
+    """Run one job: landing, bronze, silver, gold, publish, maintain or alarms. Exit 99: nothing new; 75: busy."""
     if job not in JOBS:
         words = ("there is no such job", "ไม่มีงานชื่อนี้")
         raise SettingsError("job.unknown", *words, job, f"one of {', '.join(JOBS)}")

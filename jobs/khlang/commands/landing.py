@@ -116,11 +116,11 @@ def issue_pass(
         for hospcode in hospcodes:
             if revoke:
                 ledger.revoke_pass(hospcode)
-                ledger.audit(getpass.getuser(), "facility.revoke", hospcode)
+                ledger.audit(getpass.getuser(), "passphrase revoked", hospcode)
                 typer.echo(f"{hospcode}: revoked / ยกเลิกรหัสผ่านแล้ว")
             else:
                 passphrase = ledger.issue_pass(hospcode)
-                ledger.audit(getpass.getuser(), "facility.pass", hospcode)
+                ledger.audit(getpass.getuser(), "passphrase", hospcode)
                 typer.echo(f"{hospcode}: {passphrase}")
 
 

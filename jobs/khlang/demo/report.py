@@ -127,7 +127,7 @@ def show_front_door(console: Console, settings: Settings, ledger: Ledger, arrive
     if hospcode is None:
         return
     passphrase = ledger.issue_pass(hospcode)
-    ledger.audit("demo", "facility.pass", hospcode)
+    ledger.audit("demo", "passphrase", hospcode)
     address = f"http://127.0.0.1:{settings.port('front_door')}"
     for line in (
         f"หน้าส่งข้อมูลของหน่วยบริการ / facilities' page: {address}",

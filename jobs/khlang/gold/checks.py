@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import polars as pl
+
 from khlang.errors import QualityError
 from khlang.model.mart import Check, Mart
 
@@ -33,6 +35,23 @@ def _failures(check: Check, hashed: bool) -> str:
     if check.rows_of:
         return f"abs(count(*) - (select count(*) from {check.rows_of}))"
     return f"count_if({check.column} < {check.low:g} or {check.column} > {check.high:g})"
+
+
+def failures(mart: Mart, rows: pl.DataFrame, views: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    """The same counts of a frame: `rows`, and for every check how many rows fail it."""
+    counts = {f"c{position}": _failing(check, rows, views) for position, check in enumerate(mart.checks)}
+    return {"rows": rows.height} | counts
+
+
+def _failing(check: Check, rows: pl.DataFrame, views: Mapping[str, pl.DataFrame]) -> int:
+    """How many rows of a frame fail a check; a value that is not there is in no range and fails none."""
+    if check.unique:
+        return rows.height - rows.select(check.unique).n_unique()
+    if check.not_null:
+        return rows.filter(pl.any_horizontal(pl.col(check.not_null).is_null())).height
+    if check.rows_of:
+        return abs(rows.height - views[check.rows_of].height)
+    return rows.filter((pl.col(check.column) < check.low) | (pl.col(check.column) > check.high)).height
 
 
 def judge(mart: Mart, found: Mapping[str, int]) -> int:

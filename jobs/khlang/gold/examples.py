@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pyarrow as pa
 
 from khlang.conform.conform import stored_schema
-from khlang.gold import plan
+from khlang.gold import frames, plan
+from khlang.gold.frames import LEDGER, arrow_type
 from khlang.gold.views import FACILITY, FACILITY_AREA, code_view, facility_area_view
 from khlang.lake.parquet import arrow_schema
 from khlang.model.contract import contracts
@@ -22,10 +23,6 @@ from khlang.model.mart import Example, Mart, functions, in_order, is_external, m
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SPARK_TYPES = {
-    "string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "date": pa.date32(),
-    "timestamp_ntz": pa.timestamp("us"), "boolean": pa.bool_(),
-}  # fmt: skip
 Rows = list[dict[str, Any]]
 
 
@@ -37,6 +34,9 @@ def declare_functions(session: SparkSession) -> None:
 
 def mart_rows(session: SparkSession, mart: Mart, example: Example) -> Rows:
     """Rows that a mart gives for an example's input."""
+    if not mart.by_select:
+        views = {view: pl.DataFrame(_table(view, example.given.get(view, []))) for view in mart.reads}
+        return frames.made(mart, views).to_pylist()
     _open(session, [mart.name], example.given)
     return session.table(mart.name).toArrow().to_pylist()
 
@@ -107,24 +107,19 @@ def _table(view: str, rows: Rows) -> pa.Table:
 
 
 def _schema(view: str, rows: Rows) -> pa.Schema:
-    """Columns of a view: of the contract, of the declared mart, of the registry, or as given (code lists)."""
+    """Columns of a view: of the contract, a declared mart, the ledger, the registry, or as given (code lists)."""
     if view.startswith("silver_"):
         contract = next(c for c in contracts().values() if c.table == view.removeprefix("silver_"))
         return arrow_schema(stored_schema(contract)).append(pa.field("person_key", pa.string()))
     if view in marts():
-        return pa.schema([(column.name, _arrow(column.type)) for column in marts()[view].fields])
+        return pa.schema([(column.name, arrow_type(column.type)) for column in marts()[view].fields])
+    if view in LEDGER:
+        return arrow_schema(LEDGER[view])
     if view.startswith("code_"):
         return pa.schema(
             [(name, pa.string()) for name in dict.fromkeys(name for row in rows for name in row)]
         )
     return FACILITY_AREA if view == "facility_area" else FACILITY
-
-
-def _arrow(kind: str) -> pa.DataType:
-    """A Spark type as it is declared -> Arrow."""
-    if found := re.fullmatch(r"decimal\((\d+),(\d+)\)", kind):
-        return pa.decimal128(int(found[1]), int(found[2]))
-    return SPARK_TYPES[kind]
 
 
 def _typed(value: Any, kind: pa.DataType) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from sqlalchemy import func, select
 
-from khlang.gold import plan
+from khlang.gold import frames, plan
 from khlang.gold.build import (
     LARGE_BYTES,
     Build,
@@ -30,7 +30,7 @@ from khlang.lake.locks import writer
 from khlang.lake.session import spark
 from khlang.model.facility import Facility
 from khlang.model.indicator import indicators
-from khlang.model.mart import in_order, marts
+from khlang.model.mart import in_order, marts, selects
 from khlang.settings import Settings
 
 EXACT = "indicator"
@@ -54,7 +54,9 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
         session = spark(settings, f"khlang {batch.id}", large=size(silver) > LARGE_BYTES)
         build = Build(session, settings, application(batch.id, versions), note(batch.id), held)
         open_views(build, silver, _views(), facilities)
-        built = build_marts(build, marts(), _blocks())
+        built = build_marts(build, selects(), _blocks())
+        cards = frames.built(marts(), frames.ledger_views(ledger, facilities))
+        built |= {name: build.store_arrow(name, rows) for name, rows in cards.items()}
         built |= _indicators(build, settings, facilities, _as_of(ledger))
         left = {f"gold.{name}": one.version for name, one in built.items()}
         counts = {f"gold.{name}": {"rows": one.rows} for name, one in built.items()}
@@ -67,13 +69,13 @@ def run(settings: Settings) -> Mapping[str, Any] | None:
 def _blocks() -> list[str]:
     """Declared views that indicators read."""
     read = [view for one in indicators().values() for rule in one.definitions for view in rule.reads]
-    return [name for name in (*read, "computed_year") if name in marts()]
+    return [name for name in (*read, "computed_year") if name in selects()]
 
 
 def _views() -> list[str]:
     """Everything that marts and indicators read."""
     read = [view for one in indicators().values() for rule in one.definitions for view in rule.reads]
-    chosen = in_order([*marts(), *_blocks()], marts())
+    chosen = in_order([*selects(), *_blocks()], selects())
     return [*read, *(view for mart in chosen for view in mart.reads)]
 
 

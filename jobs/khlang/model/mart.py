@@ -14,8 +14,8 @@ from khlang.errors import CatalogError
 
 SOURCE = re.compile(r"\b(?:from|join)\s+([a-z][a-z0-9_]*)", re.IGNORECASE)
 NAMED = re.compile(r"(?:\bwith|,)\s*([a-z][a-z0-9_]*)\s+as\s*\(", re.IGNORECASE)
-EXTERNAL = ("silver_", "code_")
-"""Prefixes of views that gold opens and does not declare: tables of silver, code lists of the catalog."""
+EXTERNAL = ("silver_", "code_", "ledger_")
+"""Prefixes of views that gold opens and does not declare: tables of silver, code lists, sums of the ledger."""
 FACILITY = "facility"
 
 
@@ -65,7 +65,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """A select over silver and other marts; `stored` ones are tables of gold, others are building blocks."""
+    """A select over silver and other marts; `stored` ones are tables of gold, others are building blocks.
+
+    A mart without a select is made by the function `rows` of the module of its name in gold/made, from the views
+    that it names.
+    """
 
     name: str
     title_en: str
@@ -77,11 +81,17 @@ class Mart:
     fields: tuple[Field, ...]
     checks: tuple[Check, ...] = ()
     examples: tuple[Example, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Views the select reads, in order of appearance."""
-        return sources(self.sql)
+        """Views that it is made from: those the select reads, in order of appearance, or those it names."""
+        return sources(self.sql) or self.named
+
+    @property
+    def by_select(self) -> bool:
+        """Whether Spark makes it; the others are small and made without a JVM."""
+        return bool(self.sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ def parse(text: str, where: str) -> Mart:
     raw = tomllib.loads(text)
     mart = Mart(
         name=raw["name"], title_en=raw["title_en"], title_th=raw["title_th"], grain=raw["grain"],
-        key=tuple(raw["key"]), stored=raw["stored"], sql=raw["sql"],
+        key=tuple(raw["key"]), stored=raw["stored"], sql=raw.get("sql", ""), named=tuple(raw.get("reads", ())),
         fields=tuple(Field(**row) for row in raw["columns"]),
         checks=tuple(_check(row, where) for row in raw.get("checks", ())),
         examples=tuple(map(example, raw.get("example", ()))),
@@ -139,6 +149,9 @@ def parse(text: str, where: str) -> Mart:
     if not set(mart.key) | used <= known:
         words = "the key or a check names a column that is not declared"
         raise CatalogError("mart.column", words, place=where)
+    if bool(mart.sql) == bool(mart.named) or not (mart.sql or mart.stored):
+        words = "a mart has a select, or it is stored and names the views that its module reads"
+        raise CatalogError("mart.sql", words, place=where)
     if mart.stored and Check(unique=mart.key) not in mart.checks:
         raise CatalogError("mart.key", "a stored mart must check that its key is unique", place=where)
     return mart
@@ -161,8 +174,13 @@ def functions() -> dict[str, Function]:
     return {function.name: function for function in sorted(made, key=lambda function: function.name)}
 
 
+def selects() -> dict[str, Mart]:
+    """Name -> Mart of those that Spark makes; they can not read the others."""
+    return {name: mart for name, mart in marts().items() if mart.by_select}
+
+
 def is_external(view: str) -> bool:
-    """True for views that are opened, not declared: silver_*, code_*, facility."""
+    """True for views that are opened, not declared: silver_*, code_*, ledger_*, facility."""
     return view.startswith(EXTERNAL) or view == FACILITY
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from sqlalchemy import func, select
 
-from khlang.lake.ledger import Ledger
+from khlang.lake.ledger import Alarm, Ledger
 from khlang.lake.ledger.models import BatchRow, DeliveryRow, ReleaseRow
 from khlang.model.bangkok import in_bangkok
 from khlang.settings import Settings
@@ -21,6 +22,9 @@ from khlang.stack.service import Service
 
 CLOSED = ("landing", "keys", "secrets.json")
 """Parts of the home that hold identifiers or keys; a scan of "all but landing" takes everything else."""
+
+SHOWN = 5
+"""Alarms that the status names; the others it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Report:
     scan_paths: tuple[str, ...]
     landing_paths: tuple[str, ...]
     freshness: dict[str, str | None]
+    alarms: dict[str, Any] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -55,12 +60,14 @@ def report(settings: Settings) -> Report:
     home = settings.root
     with ThreadPoolExecutor(16) as pool:
         states = tuple(pool.map(lambda service: _state(home / "run", service), services(settings)))
+    known = _is_well(states, "database")
     return Report(
         services=states,
         home=str(home),
         scan_paths=tuple(sorted(str(path) for path in _parts(home) if path.name not in CLOSED)),
         landing_paths=tuple(str(home / name) for name in CLOSED),
-        freshness=freshness(settings) if _is_well(states, "database") else {},
+        freshness=freshness(settings) if known else {},
+        alarms=open_alarms(settings) if known else {},
     )
 
 
@@ -77,6 +84,10 @@ def show(found: Report, as_json: bool) -> None:
     for name, value in found.freshness.items():
         moment = in_bangkok(datetime.fromisoformat(value)) if value else "-"
         console.print(f"  {name.replace('_', ' '):<23}{moment}")
+    for kind, count in found.alarms.get("open", {}).items():
+        console.print(f"  [red]alarm[/] {kind:<17}{count}  (khlang alarms --kind {kind})")
+    for alarm in found.alarms.get("newest", ()):
+        console.print(f"    {alarm['hospcode']}  {alarm['what']}")
 
 
 def _state(run: Path, service: Service) -> ServiceState:
@@ -89,6 +100,23 @@ def freshness(settings: Settings) -> dict[str, str | None]:
     """When the newest delivery came, each stage last finished, and the newest release was made (UTC)."""
     with Ledger.open(settings) as ledger, ledger.engine.connect() as connection:
         return {name: _moment(connection.scalar(query)) for name, query in _NEWEST.items()}
+
+
+def open_alarms(settings: Settings) -> dict[str, Any]:
+    """Open alarms: how many of each kind, and the newest few."""
+    with Ledger.open(settings) as ledger:
+        return {
+            "open": ledger.alarm_counts(),
+            "newest": [told(alarm) for alarm in ledger.alarms(newest=SHOWN)],
+        }
+
+
+def told(alarm: Alarm) -> dict[str, str]:
+    """An alarm in plain values: what machines read."""
+    plain = {
+        name: getattr(alarm, name) for name in ("kind", "hospcode", "file", "month", "direction", "what")
+    }
+    return plain | {"raised_at": alarm.raised_at.isoformat(timespec="seconds")}
 
 
 _NEWEST = {"delivery": select(func.max(DeliveryRow.arrived_at))} | {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from khlang.lake.ledger.again import Rereading
+from khlang.lake.ledger.alarms import Alarm, Alarms, Cause, Settled
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
@@ -17,26 +18,12 @@ from khlang.lake.ledger.withheld import Recount, Reread, Withheld, Withholding
 from khlang.settings import Settings
 
 __all__ = [
-    "Batch",
-    "Change",
-    "DeliveredMember",
-    "Delivery",
-    "FileBalance",
-    "Judged",
-    "Ledger",
-    "Loaded",
-    "Recount",
-    "Release",
-    "Reread",
-    "SentZip",
-    "Stage",
-    "Withheld",
-    "migrate",
-    "receipt_number",
+    "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded",
+    "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

@@ -30,29 +30,27 @@ class Audit:
     def audit(self, actor: str, action: str, subject: str) -> str:
         """Append one act; returns its hash. Subjects are ids (receipts, releases), never values."""
         with Session(self.engine) as session, session.begin():
-            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
-            last = session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(1)).first()
-            number, previous = (last.id + 1, last.hash) if last else (1, _START)
-            at = datetime.now(UTC)
-            entry = chained(previous, number, at, (actor, action, subject))
-            session.add(
-                AuditRow(
-                    id=number,
-                    at=at,
-                    actor=actor,
-                    action=action,
-                    subject=subject,
-                    previous=previous,
-                    hash=entry,
-                )
-            )
-            return entry
+            return append(session, actor, [(action, subject)])
 
     def verify_audit(self) -> int | None:
         """The number of the first entry that was altered, cut out or moved; None when the chain holds."""
         with Session(self.engine) as session:
             rows = select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=1000)
             return first_bad(session.scalars(rows))
+
+
+def append(session: Session, actor: str, acts: Iterable[tuple[str, str]]) -> str:
+    """Append acts (action, subject) inside a transaction, with what they tell of; returns the last hash."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
+    last = session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(1)).first()
+    number, previous = (last.id, last.hash) if last else (0, _START)
+    for action, subject in acts:
+        number, at = number + 1, datetime.now(UTC)
+        entry = chained(previous, number, at, (actor, action, subject))
+        told = {"actor": actor, "action": action, "subject": subject}
+        session.add(AuditRow(id=number, at=at, previous=previous, hash=entry, **told))
+        previous = entry
+    return previous
 
 
 def first_bad(rows: Iterable[AuditRow]) -> int | None:
