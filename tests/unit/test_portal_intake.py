@@ -211,6 +211,15 @@ def test_a_check_whose_process_is_killed_is_asked_once_more(site: Site, first: C
     assert "required.missing" in first.get(f"/receipts/{receipt}").text
 
 
+def test_a_long_check_does_not_hold_up_the_end_of_the_page(site: Site) -> None:
+    checks = checking.Checks(site.settings)
+    checks._processes().submit(time.sleep, 600)
+    until(lambda: checks._pool is not None and len(checks._pool._processes) > 0)
+    working = [psutil.Process(number) for number in checks._pool._processes]  # type: ignore[union-attr]
+    checks.close()
+    until(lambda: not any(process.is_running() for process in working), seconds=10)
+
+
 def _checks(child: psutil.Process) -> bool:
     """A worker of the pool: a child of the fork server."""
     try:

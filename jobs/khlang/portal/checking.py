@@ -65,7 +65,10 @@ class Checks:
         with self._making:
             self._closed = True
             if self._pool is not None:
+                working = list(self._pool._processes.values())
                 self._pool.shutdown(wait=False, cancel_futures=True)
+                for process in working:  # a long check would hold up the end of the page
+                    process.terminate()
 
     def _ask(self, path: Path, name: str, answer: Future[Found], again: bool) -> None:
         def _told(done: Future[Found]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,13 +94,14 @@ class Form:
         self.ended = True
 
 
-async def receive(request: Request, hospcode: str, body: AsyncIterator[bytes]) -> Upload:
+async def receive(request: Request, hospcode: str, body: AsyncGenerator[bytes, None]) -> Upload:
     """The zip of a form, whole; raises Refused, and then nothing of it is left."""
     form, taking = Form(request.headers.get("content-type", "")), Taking(request, hospcode)
     try:
-        async for some in body:
-            for piece in form.feed(some):
-                await run_in_threadpool(taking.take, piece)
+        async with aclosing(body):
+            async for some in body:
+                for piece in form.feed(some):
+                    await run_in_threadpool(taking.take, piece)
         if not form.ended or taking.whole is None:
             raise Refused("broken", 400)
     except ClientDisconnect:

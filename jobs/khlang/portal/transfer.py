@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -156,8 +156,9 @@ async def _write(request: Request, hospcode: str, number: str, turn: Turn) -> Up
     writing = await run_in_threadpool(uploads.writer, upload, at)
     lost: BaseException | None = None
     try:
-        async for piece in pieces(request, turn.over):
-            await run_in_threadpool(writing.put, piece)
+        async with aclosing(pieces(request, turn.over)) as coming:
+            async for piece in coming:
+                await run_in_threadpool(writing.put, piece)
     except ClientDisconnect as gone:
         lost = gone
     except BaseException:
@@ -176,7 +177,7 @@ def _acknowledged(request: Request, writing: Writing) -> Upload:
     return moved
 
 
-async def pieces(request: Request, over: asyncio.Event) -> AsyncIterator[bytes]:
+async def pieces(request: Request, over: asyncio.Event) -> AsyncGenerator[bytes, None]:
     """The body in pieces worth a write; raises ClientDisconnect when nothing comes for long, or when it is over."""
     kept, stream, ending = bytearray(), request.stream(), asyncio.ensure_future(over.wait())
     try:
