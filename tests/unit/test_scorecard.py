@@ -160,6 +160,13 @@ def test_a_file_is_expected_when_it_stood_in_half_of_the_months_before() -> None
     assert card["completeness"] == 0.5
 
 
+def test_two_months_say_nothing_of_what_a_facility_usually_sends() -> None:
+    months = [*sent("2026-01", "PERSON"), *sent("2026-02", "PERSON"), *sent("2026-03", "SERVICE")]
+    arrived = [came(month, date(2026, 4, 2), loaded=1) for month in ("2026-01", "2026-02", "2026-03")]
+    card = cards(ledger_file=months, ledger_delivery=arrived)["2026-03"]
+    assert (card["files_expected"], card["completeness"], card["files_delivered"]) == (None, None, 1)
+
+
 def test_a_month_that_is_not_due_yet_is_not_called_incomplete_and_one_that_is_due_is() -> None:
     months = [row for month in ("2025-12", "2026-01", "2026-02") for row in sent(month, "PERSON")]
     found = cards(ledger_file=months, ledger_delivery=[came("2025-12", date(2026, 1, 5), loaded=1)])
