@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         180,
         description="zips of a closed facility without a successor are taken for so many days after its last day",
     )
+    max_seconds: float = Field(
+        3600.0, description="zip.bomb: reading and inflating a zip takes longer, in seconds"
+    )
     bundle_bytes: int = Field(64 << 20, description="inflated bytes of members packed into one Spark task")
     small_rows: int = Field(
         1_000_000,

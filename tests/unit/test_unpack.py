@@ -27,6 +27,7 @@ class Small:
     max_total_bytes: int = 1500
     max_ratio: int = 20
     max_ratio_after: int = 500
+    max_seconds: float = 60
 
 
 def verify(body: bytes, name: str = NAME, limits: unpack.Limits = LIMITS) -> Verdict:
@@ -150,6 +151,34 @@ def test_members_that_share_bytes_are_a_bomb() -> None:
     apart = zipped({"A.txt": noise(50), "B.txt": noise(50, 2)}, zipfile.ZIP_STORED)
     assert verify(apart).code is None
     assert verify(overlapping(apart)).code == "zip.bomb"
+
+
+def test_a_zip_that_takes_too_long_to_inflate_is_a_bomb() -> None:
+    class Slow:
+        """Every look at the clock is so many seconds after the one before."""
+
+        def __init__(self, step: float) -> None:
+            self.step, self.now = step, 0.0
+
+        def __call__(self) -> float:
+            self.now += self.step
+            return self.now
+
+    body = zipped({"A.txt": noise(900), "B.txt": noise(50, 2)})
+    # Each member is read twice: its bytes, then its end.
+    assert unpack.verify(io.BytesIO(body), NAME, Small(), Slow(15)).code is None
+    assert unpack.verify(io.BytesIO(body), NAME, Small(), Slow(15.1)).code == "zip.bomb"
+
+
+def test_the_time_between_two_pieces_is_the_readers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    body, now = zipped({"A.txt": noise(400_000)}), [0.0]
+    monkeypatch.setattr(unpack, "READ_BYTES", 1000)
+    with Unpacked(io.BytesIO(body), LIMITS, lambda: now[0]) as unpacked:
+        count = 0
+        for piece in unpacked.pieces(1):
+            now[0] += LIMITS.max_seconds  # what is done with a piece takes an hour
+            count += len(piece)
+    assert count == 400_000
 
 
 def test_a_directory_of_very_many_entries_is_a_bomb_without_being_read() -> None:

@@ -50,6 +50,10 @@ class Limits(Protocol):
     def max_ratio_after(self) -> int:
         """Inflated bytes before the ratio counts."""
 
+    @property
+    def max_seconds(self) -> float:
+        """Most seconds spent on reading and inflating."""
+
 
 class Bomb(Exception):
     """A limit was passed."""

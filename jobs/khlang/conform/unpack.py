@@ -6,10 +6,11 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Self
+from time import monotonic
+from typing import IO, BinaryIO, Self
 
 from isal import isal_zlib
 
@@ -19,6 +20,9 @@ from khlang.conform.naming import ZipName, file_of, shown, zip_name
 from khlang.conform.stream import PIECE_BYTES
 
 READ_BYTES = 1 << 16
+Clock = Callable[[], float]
+"""Seconds that never go back."""
+
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -67,12 +71,23 @@ def _whole(item: zipfile.ZipInfo) -> zipfile.ZipInfo:
 class _Meter:
     """Bytes inflated so far against the limits; the ratio holds for a member and for the whole zip.
 
-    It counts what was really read and inflated, not what the directory claims.
+    It counts what was really read and inflated, not what the directory claims, and the seconds that this took:
+    what the reader does with the bytes in between is not counted.
     """
 
-    def __init__(self, directory: Directory, limits: Limits) -> None:
-        self._file, self._limits = directory.file, limits
+    def __init__(self, directory: Directory, limits: Limits, clock: Clock = monotonic) -> None:
+        self._file, self._limits, self._clock = directory.file, limits, clock
         self._inflated = self._compressed = self._start = 0
+        self._seconds = 0.0
+
+    def piece(self, stream: IO[bytes]) -> bytes:
+        """The next bytes of a member; raises Bomb when the zip has taken too long."""
+        begun = self._clock()
+        found = stream.read(READ_BYTES)
+        self._seconds += self._clock() - begun
+        if self._seconds > self._limits.max_seconds:
+            raise Bomb
+        return found
 
     def begin(self) -> None:
         """A member's first byte comes next (its header was read)."""
@@ -104,7 +119,7 @@ def _inflate(directory: Directory, item: zipfile.ZipInfo, meter: _Meter) -> Iter
             # ISA-L inflates five times as fast; zipfile keeps checking headers, ends and CRCs around it.
             stream._decompressor = isal_zlib.decompressobj(-zlib.MAX_WBITS)  # type: ignore[attr-defined]
         meter.begin()
-        while piece := stream.read(READ_BYTES):
+        while piece := meter.piece(stream):
             count += len(piece)
             meter.check(count)
             yield piece
@@ -122,9 +137,8 @@ def _entry(position: int, item: zipfile.ZipInfo, bytes_of: Iterator[bytes]) -> E
     return Entry(position, item.filename, file_of(item.filename), count, item.CRC, digest.hexdigest())
 
 
-def _entries(directory: Directory, limits: Limits) -> tuple[Entry, ...]:
+def _entries(directory: Directory, meter: _Meter) -> tuple[Entry, ...]:
     """Every file of the zip that has no password, inflated once."""
-    meter = _Meter(directory, limits)
     files = enumerate(directory.files, 1)
     return tuple(
         _entry(position, item, _inflate(directory, item, meter))
@@ -139,19 +153,19 @@ def _content(entries: Sequence[Entry]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
-def _judged(directory: Directory, named: ZipName, limits: Limits) -> Verdict:
+def _judged(directory: Directory, named: ZipName, limits: Limits, clock: Clock) -> Verdict:
     """Directory first, then every byte: a broken member answers before a password or a path trick."""
     codes = declared_codes(directory.items, limits)
     if codes == ["zip.bomb"]:
         return Verdict(named, "zip.bomb")
     try:
-        entries = _entries(directory, limits)
+        entries = _entries(directory, _Meter(directory, limits, clock))
     except Bomb:
         codes.append("zip.bomb")
     return Verdict(named, codes[0]) if codes else Verdict(named, None, entries, _content(entries))
 
 
-def verify(source: BinaryIO, name: str, limits: Limits) -> Verdict:
+def verify(source: BinaryIO, name: str, limits: Limits, clock: Clock = monotonic) -> Verdict:
     """Read a seekable zip to its end, within the limits, and say what it is.
 
     The code is the first that applies of zip.name, zip.unreadable, zip.encrypted, zip.path, zip.bomb.
@@ -160,7 +174,7 @@ def verify(source: BinaryIO, name: str, limits: Limits) -> Verdict:
     if named is None:
         return Verdict(None, "zip.name")
     try:
-        return _judged(Directory(source, limits), named, limits)
+        return _judged(Directory(source, limits), named, limits, clock)
     except Bomb:
         return Verdict(named, "zip.bomb")
     except UNREADABLE:
@@ -170,16 +184,16 @@ def verify(source: BinaryIO, name: str, limits: Limits) -> Verdict:
 class Unpacked:
     """A verified zip, open for reading its members by position; bytes only, nothing is written anywhere."""
 
-    def __init__(self, source: BinaryIO, limits: Limits) -> None:
+    def __init__(self, source: BinaryIO, limits: Limits, clock: Clock = monotonic) -> None:
         """Read the directory; raises zipfile.BadZipFile when it is not the zip that was verified."""
-        self._limits, self._directory = limits, Directory(source, limits)
+        self._limits, self._clock, self._directory = limits, clock, Directory(source, limits)
         self._files = self._directory.files
 
     def pieces(self, position: int) -> Iterator[bytes]:
         """The bytes of the member at that place (from 1), in pieces, within the limits."""
         if not 0 < position <= len(self._files):
             raise zipfile.BadZipFile(f"no member {position}")
-        meter = _Meter(self._directory, self._limits)
+        meter = _Meter(self._directory, self._limits, self._clock)
         try:
             yield from _inflate(self._directory, self._files[position - 1], meter)
         except Bomb:
