@@ -13,7 +13,8 @@ from khlang.conform.unpack import Unpacked, Verdict, pieces
 from khlang.errors import StoreError
 from khlang.settings import Settings
 
-from .zips import NAME, PERSON, claiming, flagged, overlapping, renamed, with_entry, zipped
+from .path_tricks import TRICKS
+from .zips import NAME, PERSON, claiming, flagged, overlapping, zipped
 
 LIMITS = Settings()
 
@@ -90,29 +91,6 @@ def test_methods_whose_memory_can_not_be_bounded_are_unreadable(method: int) -> 
 
 def test_a_member_with_a_password_is_named() -> None:
     assert verify(flagged(zipped({"PERSON.txt": PERSON}), 0x1)).code == "zip.encrypted"
-
-
-def _link() -> zipfile.ZipInfo:
-    item = zipfile.ZipInfo("PERSON.txt")
-    item.create_system, item.external_attr = 3, 0o120777 << 16
-    return item
-
-
-TRICKS = {
-    "up": zipped({"../PERSON.txt": b"x"}),
-    "up inside": zipped({"a/../../PERSON.txt": b"x"}),
-    "up at the end": zipped({"a/..": b"x"}),
-    "absolute": zipped({"/etc/PERSON.txt": b"x"}),
-    "drive": zipped({"C:PERSON.txt": b"x"}),
-    "backslash": zipped({"a\\PERSON.txt": b"x"}),
-    "backslash up": zipped({"..\\PERSON.txt": b"x"}),
-    "share": zipped({"\\\\host\\PERSON.txt": b"x"}),
-    "symlink": with_entry(_link(), b"/etc/passwd"),
-    "nul": renamed(zipped({"PERSON.txtQ.exe": b"x"}), b"txtQ.exe", b"txt\0.exe"),
-    "case twice": zipped({"PERSON.txt": b"x", "person.TXT": b"y"}),
-    "folder up": zipped({"../x/": b"", "PERSON.txt": b"x"}),
-    "twice": renamed(zipped({"PERSON.txt": b"x", "QERSON.txt": b"y"}), b"QERSON", b"PERSON"),
-}
 
 
 @pytest.mark.parametrize("trick", TRICKS)

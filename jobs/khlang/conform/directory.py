@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import stat
 import struct
@@ -144,6 +145,11 @@ def _path_trick(item: zipfile.ZipInfo) -> bool:
     return tricky or special or not name or ".." in name.split("/")
 
 
+def _unpacked_name(name: str) -> str:
+    """The name by which a member is found where it is unpacked: `x`, `./x`, `x/` and on many systems `X` are one."""
+    return posixpath.normpath(unicodedata.normalize("NFC", name)).casefold()
+
+
 def _overlapping(items: Sequence[zipfile.ZipInfo]) -> bool:
     """Whether two members share bytes of the zip (a bomb that multiplies one kernel)."""
     end = 0
@@ -157,7 +163,7 @@ def _overlapping(items: Sequence[zipfile.ZipInfo]) -> bool:
 
 def declared_codes(items: Sequence[zipfile.ZipInfo], limits: Limits) -> list[str]:
     """Codes that the directory alone shows, the first to answer first."""
-    names = [unicodedata.normalize("NFC", item.orig_filename).casefold() for item in items]
+    names = [_unpacked_name(item.orig_filename) for item in items]
     shown = {
         "zip.encrypted": any(item.flag_bits & ENCRYPTED for item in items),
         "zip.path": len(set(names)) < len(names) or any(_path_trick(item) for item in items),
