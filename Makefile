@@ -7,7 +7,7 @@ KHLANG := $(LAKE) -m khlang
 export PYTHONPATH := $(CURDIR)/jobs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench up down status lint docs lock
+.PHONY: help setup demo test test-all bench fuzz up down status lint docs lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test-all: test ## the same, then the long tests
 
 bench: setup ## Khlang and its peers on the same work, the country's day, growth, the warm path (BENCH="day --fraction 1")
 	@PYTHONPATH=jobs:. $(LAKE) -m bench $(BENCH)
+
+fuzz: setup ## zips and members broken by dice, watched from outside; a table at the end (FUZZ="--cases 100000 --seed 1")
+	@PYTHONPATH=jobs:tests/faults:tests/unit $(LAKE) -m fuzz $(FUZZ)
 
 up: setup ## start the embedded stack, or repair it
 	@$(KHLANG) up

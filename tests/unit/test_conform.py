@@ -75,6 +75,13 @@ def test_a_row_of_another_width_keeps_only_its_place() -> None:
     assert values(done, "_line") == [2, 3, 5]
 
 
+def test_a_byte_order_mark_before_a_row_is_part_of_its_first_value_in_every_line() -> None:
+    marked = _row(HOSPCODE="\ufeff" + FACILITY)
+    done = conformed("CHRONIC", member(chronic(marked, GOOD, marked)))
+    assert faults(done) == [(2, "HOSPCODE", "text.too_long"), (4, "HOSPCODE", "text.too_long")]
+    assert values(done, "_accepted") == [False, True, False]
+
+
 def test_of_repeated_keys_the_last_line_wins() -> None:
     done = conformed("CHRONIC", member(chronic(GOOD, _row(TYPEDISCH="01"), _row(PID="P2"))))
     assert faults(done) == [(2, None, "row.repeated")]

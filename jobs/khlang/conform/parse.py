@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from khlang.model.contract import Contract, Layout
 
 HEAD_BYTES = 1 << 16
 """Text in which a member's header is looked for at once."""
+_MARK = codecs.BOM_UTF8
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,7 @@ def _read(body: bytes, fields: Sequence[str | None], rows: int) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame({name: pl.Series([], dtype=pl.String) for _, name in wanted})
     frame = pl.read_csv(
-        body,
+        _MARK + body if body.startswith(_MARK) else body,  # the reader takes one off; it belongs to the row
         has_header=False,
         separator="|",
         quote_char=None,
