@@ -56,7 +56,7 @@ def _cid(dice: random.Random) -> str:
     return f"{digits}{(11 - total % 11) % 10}"
 
 
-def _secret(dice: random.Random, column: Column) -> str:
+def secret(dice: random.Random, column: Column) -> str:
     """An identifier that no other text holds, and that the column takes."""
     if column.checksum == "cid":
         return _cid(dice)
@@ -66,7 +66,7 @@ def _secret(dice: random.Random, column: Column) -> str:
     return mark[: column.width or 13] if (column.width or 13) >= 9 else "1"
 
 
-def _usual(dice: random.Random, column: Column) -> str:
+def usual(dice: random.Random, column: Column) -> str:
     """A right value of a column."""
     if column.name == "HOSPCODE":
         return FACILITY
@@ -84,11 +84,11 @@ def _cell(dice: random.Random, column: Column, canaries: set[str], wildness: flo
     if dice.random() < wildness:
         return dice.choice(dice.choice([NUMBERS, DATES, TEXTS]))
     if column.privacy in HIDDEN and policy("lake").action(column) != "keep" and dice.random() < 0.7:
-        secret = _secret(dice, column)
+        secret = secret(dice, column)
         if len(secret) >= 9:
             canaries.add(secret)
         return secret
-    return _usual(dice, column) if column.required or dice.random() < 0.3 else ""
+    return usual(dice, column) if column.required or dice.random() < 0.3 else ""
 
 
 def _header(dice: random.Random, contract: Contract, names: list[str]) -> str:
