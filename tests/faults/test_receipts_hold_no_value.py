@@ -97,7 +97,9 @@ class _Maker:
             for value in self.wrong(column):
                 cells = self.row(contract) | {column.name: self.noted(value.strip())}
                 yield "|".join([*cells.values(), "x"])
-        yield "|".join([*self.row(contract).values(), "x", self.noted(f"ZQ{self.dice.randrange(10**12):012d}")])
+        yield "|".join(
+            [*self.row(contract).values(), "x", self.noted(f"ZQ{self.dice.randrange(10**12):012d}")]
+        )
         yield "|".join([*self.row(contract).values(), "\x00"])
 
 
@@ -112,8 +114,7 @@ def forced() -> Forced:
 def search(forced: Forced) -> Search:
     """Ready for every value in plain, cp874, UTF-16, base64, hexadecimal and other spellings."""
     values = sorted(forced.values)
-    found = Search.of(Canaries.of(pl.DataFrame({"kind": "value", "value": values, "scan": True})))
-    return found
+    return Search.of(Canaries.of(pl.DataFrame({"kind": "value", "value": values, "scan": True})))
 
 
 def clean(search: Search, text: str) -> bool:
@@ -137,7 +138,9 @@ def test_the_search_sees_a_value_in_every_form_of_a_receipt_that_holds_one(
 
 
 @pytest.mark.parametrize("form", RENDERERS)
-def test_no_form_of_a_receipt_holds_a_value(form: str, search: Search, receipt: Receipt, forced: Forced) -> None:
+def test_no_form_of_a_receipt_holds_a_value(
+    form: str, search: Search, receipt: Receipt, forced: Forced
+) -> None:
     kinds = {(f.code, m.table, f.column) for m in receipt.members for f in m.faults}
     kinds |= {(code, m.table, None) for m in receipt.members for code in m.codes}
     text = RENDERERS[form](receipt)

@@ -1,4 +1,5 @@
-"""Zips whose members' names could leave the folder they are unpacked in, or that are no plain files: zip.path."""
+"""Zips whose members' names could leave the folder they are unpacked in,
+or that are no plain files: zip.path."""
 
 from __future__ import annotations
 
@@ -10,15 +11,18 @@ from zips import renamed, with_entry, zipped
 X = b"x"
 NAMES = (
     "/x", "//x", "///etc/PERSON.txt", "/etc/PERSON.txt", "/../x", "/C:/x",
-    "..", "../", "../x", "../x/", "../../PERSON.txt", "a/..", "a/../x", "a/../../PERSON.txt", "./../x", "a/b/../../../x",
+    "..", "../", "../x", "../x/", "../../PERSON.txt", "a/..", "a/../x", "a/../../PERSON.txt", "./../x",
+    "a/b/../../../x",
     "F43_99001_20261101083000/../x", "แฟ้ม/../PERSON.txt",
     "C:", "C:x", "c:/x", "z:\\x", "C:PERSON.txt", "C:../x",
-    "\\x", "a\\PERSON.txt", "..\\PERSON.txt", "a/..\\x", "x\\", "\\\\host\\PERSON.txt", "\\\\?\\C:\\x", "\\\\.\\pipe\\x",
+    "\\x", "a\\PERSON.txt", "..\\PERSON.txt", "a/..\\x", "x\\", "\\\\host\\PERSON.txt", "\\\\?\\C:\\x",
+    "\\\\.\\pipe\\x",
 )  # fmt: skip
 """Names that are absolute, go up, name a drive or hold a backslash."""
 
 PAIRS = (
-    ("PERSON.txt", "person.TXT"), ("a/PERSON.txt", "A/person.txt"), ("é.txt", "e\u0301.txt"), ("ß.txt", "ss.txt"),
+    ("PERSON.txt", "person.TXT"), ("a/PERSON.txt", "A/person.txt"), ("é.txt", "e\u0301.txt"), ("ß.txt",
+    "ss.txt"),
     ("x", "x/"), ("a/x", "a//x"), ("x", "./x"),
 )  # fmt: skip
 """Two names that are one where somebody unpacks them."""

@@ -1,4 +1,5 @@
-"""Members of any file of the standard, made from its contract and then broken: texts, numbers, dates, ends, bytes."""
+"""Members of any file of the standard, made from its contract and then broken: texts, numbers, dates,
+ends, bytes."""
 
 from __future__ import annotations
 
@@ -13,15 +14,23 @@ FACILITY = "99001"
 HIDDEN = frozenset(["direct_person", "direct_local", "staff", "name", "contact", "address", "free_text"])
 """Classes whose values must not leave the door."""
 
-NUMBERS = ("0", "-0", "+1", "1e5", "NaN", "inf", "-inf", "1.", ".5", "1,200", "0x1F", "9" * 40, "-" + "9" * 18, "0.0000001",
-           "1.5", "๑๒๐", "１２０", "1 2", "٣", "12٫5", "--1", "1-", "9223372036854775808", "1_000", "½", "")  # fmt: skip
-DATES = ("00000000", "0000-00-00", "20240229", "25670229", "25430229", "20230229", "19000229", "00010101", "99991231",
-         "24000101", "27001231", "27010101", "20261301", "20260132", "2026013", "202601311", "31/01/2569", "2026-01-31",
-         "20260131235960", "20260131240000", "20260131000000", "25690131235959", "๒๕๖๙๐๑๓๑", "20260131T080000Z",
+NUMBERS = ("0", "-0", "+1", "1e5", "NaN", "inf", "-inf", "1.", ".5", "1,200", "0x1F", "9" * 40,
+           "-" + "9" * 18, "0.0000001",
+           "1.5", "๑๒๐", "１２０", "1 2", "٣", "12٫5", "--1", "1-", "9223372036854775808", "1_000", "½",
+           "")  # fmt: skip
+DATES = ("00000000", "0000-00-00", "20240229", "25670229", "25430229", "20230229", "19000229",
+         "00010101", "99991231",
+         "24000101", "27001231", "27010101", "20261301", "20260132", "2026013", "202601311",
+         "31/01/2569", "2026-01-31",
+         "20260131235960", "20260131240000", "20260131000000", "25690131235959", "๒๕๖๙๐๑๓๑",
+         "20260131T080000Z",
          "-2026013", "2026.131", "١٤٤٨٠١٠١", "20260131 ")  # fmt: skip
-TEXTS = ("", " ", "\t", "่", "ก่่่", "น้ำ", "นํ้า", "\u200b", "ก\u200dข", "\ufeff", "\u202eabc", "\u00a0x\u00a0", "\x85", "\x0b", "\x0c",
-         "\x1c", "\u2028", "\x7f", "\x00", "\x1a", "=1+1", "@SUM(A1)", "-5", '"', '""', "\\", "\\N", "\\|", "'", "N/A", "null", "NULL",
-         "😀", "e\u0301", "\ufffd", "x" * 300, "ก" * 400, "<NAME>", "{0}", "%s", "$(id)", "E11.9", "e11.9", "..", "A0", "\U0010ffff",
+TEXTS = ("", " ", "\t", "่", "ก่่่", "น้ำ", "นํ้า", "\u200b", "ก\u200dข", "\ufeff", "\u202eabc",
+         "\u00a0x\u00a0", "\x85", "\x0b", "\x0c",
+         "\x1c", "\u2028", "\x7f", "\x00", "\x1a", "=1+1", "@SUM(A1)", "-5", '"', '""', "\\", "\\N",
+         "\\|", "'", "N/A", "null", "NULL",
+         "😀", "e\u0301", "\ufffd", "x" * 300, "ก" * 400, "<NAME>", "{0}", "%s", "$(id)", "E11.9",
+         "e11.9", "..", "A0", "\U0010ffff",
          "\ufdd0", "1101700207030", "081-234-5678")  # fmt: skip
 ENDS = (*["\r\n"] * 8, *["\n"] * 8, "\r", "\n\r", "\x85", "\x0b", "\u2028", "\r\r\n", "")
 ENCODINGS = (
@@ -84,10 +93,10 @@ def _cell(dice: random.Random, column: Column, canaries: set[str], wildness: flo
     if dice.random() < wildness:
         return dice.choice(dice.choice([NUMBERS, DATES, TEXTS]))
     if column.privacy in HIDDEN and policy("lake").action(column) != "keep" and dice.random() < 0.7:
-        secret = secret(dice, column)
-        if len(secret) >= 9:
-            canaries.add(secret)
-        return secret
+        value = secret(dice, column)
+        if len(value) >= 9:
+            canaries.add(value)
+        return value
     return usual(dice, column) if column.required or dice.random() < 0.3 else ""
 
 
@@ -172,7 +181,8 @@ def _broken(dice: random.Random, body: bytes) -> bytes:
     """A few bytes changed, lost, doubled or put in."""
     for _ in range(dice.choice([0, 0, 0, 1, 1, 3])):
         at = dice.randint(0, len(body))
-        piece = dice.choice([b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b"|", b"\x80", b"\xa1", b"\xe0\xb8", b"\xed\xa0\x80",
+        piece = dice.choice([b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\r", b"\n", b"|",
+                             b"\x80", b"\xa1", b"\xe0\xb8", b"\xed\xa0\x80",
                              b"\x1b", dice.randbytes(3), body[at : at + 40]])  # fmt: skip
         body = body[:at] + piece + body[at + dice.choice([0, 0, 1, 5]) :]
     if dice.random() < 0.02:

@@ -9,9 +9,8 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from path_tricks import TRICKS
-
 from khlang.conform.unpack import verify
+from path_tricks import TRICKS
 
 from .honest import KINDS, LIMITS, NAME, Honest, honest, zipped
 
@@ -36,7 +35,8 @@ INTERESTING = (
 )
 FIELDS = {  # header -> (offset, size) of every number in it
     LOCAL: [(4, 2), (6, 2), (8, 2), (10, 2), (14, 4), (18, 4), (22, 4), (26, 2), (28, 2)],
-    CENTRAL: [(4, 2), (6, 2), (8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (32, 2), (34, 2), (36, 2),
+    CENTRAL: [(4, 2), (6, 2), (8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (32, 2),
+    (34, 2), (36, 2),
               (38, 4), (42, 4)],
     END: [(4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4), (20, 2)],
 }  # fmt: skip
@@ -44,7 +44,8 @@ FIELDS = {  # header -> (offset, size) of every number in it
 
 @dataclass(frozen=True, slots=True)
 class ZipCase:
-    """A zip to judge. `codes`: it must be refused by one of these; else, if accepted, `contents` are allowed.
+    """A zip to judge. `codes`: it must be refused by one of these; else, if accepted,
+    `contents` are allowed.
 
     No `contents`: any. `name` is the zip's.
     """
@@ -221,9 +222,12 @@ def bomb(dice: random.Random, whole: Honest) -> ZipCase:
 
 def rename(dice: random.Random, whole: Honest) -> ZipCase:
     """The zip's own name is none of the standard."""
-    wrong = ["F43_99001_20261301083000.zip", "f43_99001_20261101083000.zip", "X_F43_99001_20261101083000.zip",
-             "F43_9900๑_20261101083000.zip", "F43_99001_25691101083000.zip", "F43_99001_20261101083000.zip\n",
-             "../F43_99001_20261101083000.zip", "", "F43_99001_20261101.zip", "F43_99001_20261101083000.ZIP"]  # fmt: skip
+    wrong = ["F43_99001_20261301083000.zip", "f43_99001_20261101083000.zip",
+             "X_F43_99001_20261101083000.zip",
+             "F43_9900๑_20261101083000.zip", "F43_99001_25691101083000.zip",
+             "F43_99001_20261101083000.zip\n",
+             "../F43_99001_20261101083000.zip", "", "F43_99001_20261101.zip",
+             "F43_99001_20261101083000.ZIP"]  # fmt: skip
     return ZipCase(whole.body, codes=frozenset(["zip.name"]), name=dice.choice(wrong))
 
 
@@ -243,7 +247,8 @@ def fresh(dice: random.Random, whole: Honest) -> ZipCase:
 
 
 MUTATORS: dict[Mutator, int] = {
-    flip: 24, cut: 8, splice: 10, lie: 24, zip64: 7, extra: 7, comment: 6, duplicate: 2, overlap: 3, trick: 3,
+    flip: 24, cut: 8, splice: 10, lie: 24, zip64: 7, extra: 7, comment: 6, duplicate: 2, overlap: 3,
+    trick: 3,
     nested: 2, bomb: 1, rename: 1, noise: 3, fresh: 2,
 }  # fmt: skip
 """Mutator -> how often it is drawn."""
