@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from dataclasses import dataclass
 
@@ -82,6 +83,48 @@ def test_a_member_whose_crc_fails_is_unreadable() -> None:
 @pytest.mark.parametrize("claimed", [0, 5, len(PERSON) - 1, len(PERSON) + 1, 1 << 31])
 def test_a_directory_that_lies_about_a_size_is_unreadable(claimed: int) -> None:
     assert verify(claiming(zipped({"PERSON.txt": PERSON}), claimed)).code == "zip.unreadable"
+
+
+def _end(body: bytes, offset: int, form: str, value: int) -> bytes:
+    """The zip with another number in its end record."""
+    changed = bytearray(body)
+    struct.pack_into(form, changed, body.rindex(b"PK\x05\x06") + offset, value)
+    return bytes(changed)
+
+
+HIDING = {
+    "no entry and no directory": lambda body: _end(_end(body, 10, "<H", 0), 12, "<I", 0),
+    "none of all, in both counts": lambda body: _end(_end(_end(body, 8, "<H", 0), 10, "<H", 0), 12, "<I", 0),
+    "another count on this disk": lambda body: _end(body, 8, "<H", 2),
+    "a zip behind it": lambda body: body + zipped({"HOME.txt": b"HOSPCODE|HID\n"}),
+    "an empty zip behind it": lambda body: body + b"PK\x05\x06" + bytes(18),
+    "something before it": lambda body: b"x" + body,
+}
+
+
+@pytest.mark.parametrize("how", HIDING)
+def test_an_end_record_that_hides_members_is_unreadable(how: str) -> None:
+    assert verify(HIDING[how](zipped({"PERSON.txt": PERSON}))).code == "zip.unreadable"
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_the_end_record_of_an_honest_zip_is_believed(large: bool) -> None:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as made:
+        with made.open("PERSON.txt", "w", force_zip64=True) as stream:
+            stream.write(PERSON)
+        made.comment = b"43 files" if not large else b""
+    whole = body.getvalue()
+    if large:  # as a zip of more than 65,535 members or 4 GiB ends
+        at = whole.rindex(b"PK\x05\x06")
+        count, size, start = struct.unpack_from("<HII", whole, at + 10)
+        end64 = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, at, 1)
+        told = struct.pack("<HHII", 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
+        whole = whole[:at] + end64 + locator + whole[at : at + 8] + told + whole[at + 20 :]
+    assert (
+        verify(whole).code is None and verify(whole).content == verify(zipped({"PERSON.txt": PERSON})).content
+    )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

@@ -109,8 +109,10 @@ class Directory:
         """
         self.file = Bounded(source, max(limits.max_members * 4096, 1 << 18))
         self.zip = zipfile.ZipFile(self.file)  # type: ignore[arg-type]
-        if _count(self.file) != len(self.zip.infolist()):
-            raise zipfile.BadZipFile("the directory holds another number of entries than it says")
+        if not _truthful(self.file, len(self.zip.infolist())):
+            raise zipfile.BadZipFile(
+                "the directory holds another number of entries than it says, or lies elsewhere"
+            )
 
     @property
     def items(self) -> Sequence[zipfile.ZipInfo]:
@@ -123,17 +125,24 @@ class Directory:
         return [item for item in self.items if not item.is_dir()]
 
 
-def _count(file: Bounded) -> int:
-    """Entries that the end record (of zip64, when there is one) says the directory has."""
+def _truthful(file: Bounded, entries: int) -> bool:
+    """Whether the end record (of zip64, when there is one) tells the truth about the directory before it.
+
+    It names the entries that were read, and the directory reaches from the place it names to the record itself:
+    whoever lies there could hide members, or have a second zip behind the first read alone.
+    """
     size = file.seek(0, 2)
-    file.seek(max(0, size - 22 - 0xFFFF))
+    first = max(0, size - 22 - 0xFFFF)
+    file.seek(first)
     tail = file.read()
     # As zipfile looks for it: at the very end, else the last one within a comment's reach.
     at = len(tail) - 22 if tail[-22:-18] == _END and tail[-2:] == b"\0\0" else tail.rfind(_END)
-    count = int(struct.unpack_from("<H", tail, at + 10)[0])
+    told = struct.unpack_from("<HHII", tail, at + 8)
     if at >= 76 and tail[at - 20 : at - 16] == _LOCATOR64 and tail[at - 76 : at - 72] == _END64:
-        count = int(struct.unpack_from("<Q", tail, at - 76 + 32)[0])
-    return count
+        at -= 76
+        told = struct.unpack_from("<QQQQ", tail, at + 24)
+    here, count, length, start = map(int, told)
+    return here == count == entries and start + length == first + at
 
 
 def _path_trick(item: zipfile.ZipInfo) -> bool:

@@ -205,7 +205,9 @@ def _member(path: str, member: MemberReceipt, truth: Truth, refusing: set[int | 
     lines = _refused_lines(member)
     kept = lines - refusing
     sums.counts["held_back"] += len(kept)
-    sums.wrong.extend(f"{path} {member.member} line {line}: a clean row is held back" for line in sorted(kept))
+    sums.wrong.extend(
+        f"{path} {member.member} line {line}: a clean row is held back" for line in sorted(kept)
+    )
     if (
         (delivered, refused) != truth.lines.get(place)
         or delivered != accepted + refused

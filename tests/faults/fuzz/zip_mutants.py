@@ -9,10 +9,9 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from khlang.conform.unpack import verify
 from path_tricks import TRICKS
 
-from .honest import KINDS, LIMITS, NAME, Honest, honest, zipped
+from .honest import KINDS, NAME, Honest, honest, zipped
 
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 INTERESTING = (
@@ -55,9 +54,6 @@ class ZipCase:
     codes: frozenset[str] = frozenset()
     name: str = NAME
 
-
-EMPTY = Honest(b"", verify(io.BytesIO(END + bytes(18)), NAME, LIMITS).content or "")
-"""A zip without members, which an end record alone is."""
 
 Mutator = Callable[[random.Random, Honest], ZipCase]
 
@@ -159,7 +155,7 @@ def comment(dice: random.Random, whole: Honest) -> ZipCase:
     told = dice.choice([len(text), len(text), 0, 0xFFFF])
     body = bytearray(whole.body[: at + 22] + text)
     struct.pack_into("<H", body, at + 20, told)
-    return _kept(body, whole, other, EMPTY)
+    return _kept(body, whole, other)
 
 
 def duplicate(dice: random.Random, whole: Honest) -> ZipCase:
