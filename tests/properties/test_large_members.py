@@ -106,6 +106,25 @@ def test_a_line_that_is_too_long_is_refused_and_the_others_are_read(monkeypatch:
         assert (large.result.delivered, large.result.accepted) == (4, 3)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r"])
+@pytest.mark.parametrize(
+    ("encoding", "wrong"), [("utf-8", b"\xff"), ("utf-16", b"\x00\xd8|\x00")], ids=["bytes", "utf-16"]
+)
+def test_a_line_that_is_too_long_is_named_so_even_where_its_end_can_not_be_decoded(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, wrong: bytes, end: str
+) -> None:
+    for module in (decode, parse, stream):
+        monkeypatch.setattr(module, "LONGEST_LINE", 100)
+    good = f"{FACILITY}|P1|20200131|E119|03|20260801120000"
+    body = end.join([HEADER, good, "ก" * 500]).encode(encoding) + wrong
+    whole = conform([member(body)], RULES)
+    taken: list[pl.DataFrame] = []
+    large = conform_large(member(b""), _read(body, 64), RULES, lambda _, rows: taken.append(rows), 90)
+    assert whole.members[0].faults == {("row.width", None): 1} and whole.members[0].accepted == 1
+    assert large.result == whole.members[0]
+    assert pl.concat(taken).sort("_line").equals(whole.rows.sort("_line"))
+
+
 def test_a_first_line_that_is_too_long_is_no_header(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parse, "LONGEST_LINE", 100)
     for body, rows in ((b"x" * 200, 1), (HEADER.encode() + b"|" * 200 + b"\n1\n", 2)):

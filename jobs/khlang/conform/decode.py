@@ -51,9 +51,15 @@ class Lines:
 
 
 def utf8_by_line(body: bytes) -> tuple[bytes, tuple[int, ...]]:
-    """UTF-8 with the failing lines emptied; returns the body and the indexes of those lines."""
+    """UTF-8 with the failing lines emptied; returns the body and the indexes of those lines.
+
+    A line that is too long is not judged: in a large member nobody sees its end.
+    """
     kept, failing = [], []
     for index, line in enumerate(body.split(b"\n")):
+        if len(line) > LONGEST_LINE:
+            kept.append(line)
+            continue
         try:
             line.decode("utf-8")
             kept.append(line)
@@ -68,7 +74,7 @@ def unreadable_lines(text: bytes) -> tuple[bytes, tuple[int, ...]]:
     if _REPLACED not in text:
         return text, ()
     lines = text.split(b"\n")
-    failing = tuple(index for index, line in enumerate(lines) if _REPLACED in line)
+    failing = tuple(i for i, line in enumerate(lines) if _REPLACED in line and len(line) <= LONGEST_LINE)
     for index in failing:
         lines[index] = b"?"
     return b"\n".join(lines), failing

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from .judge import Wrong, judge_member, judge_zip
-from .members import member_case
+from .members import MemberCase, member_case
 from .watch import Plan, table, watched
 from .zip_mutants import zip_case
 
@@ -37,7 +37,12 @@ def _state() -> str:
 
 
 def _warm() -> None:
-    """Load what is loaded once: the recognisers of texts, every contract, the reader of zips."""
+    """Load what is loaded once, and take the memory that the longest lines take."""
+    judge_member(
+        MemberCase(
+            "CHRONIC", "\n".join("ก" * n for n in (9, (4 << 20) + 1)).encode(), frozenset(), 1 << 16, 1 << 22
+        )
+    )
     for number in range(40):
         outcome(0, -1 - number, 0.5)
 

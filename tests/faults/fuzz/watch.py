@@ -65,7 +65,7 @@ def _line(words: list[str], found: Found) -> None:
     elif kind == "state":
         state = tuple(map(int, rest))
         found.first_state = found.first_state or (state[0], state[1], state[2])
-        found.growth = max(found.growth, state[0] - found.first_state[0])
+        found.growth = state[0] - found.first_state[0]
         found.files, found.temporary = state[1] - found.first_state[1], state[2]
     elif kind in ("wrong", "crash"):
         found.outcomes[kind] += 1
