@@ -10,6 +10,7 @@ from khlang.model.faults import catalogue, effects
 from khlang.model.indicator import indicators
 from khlang.model.mart import marts
 from khlang.model.policy import policy
+from khlang.model.quirks import quirks
 
 MADE = "<!-- made from the catalogue by `make docs`; do not edit -->\n"
 
@@ -82,6 +83,15 @@ def _faults() -> str:
     return f"# Faults\n\n{first}\n{table(heads, rows)}"
 
 
+def _quirks() -> str:
+    """What exporters are known to do, and what happens then."""
+    rows = [
+        (f"`{q.id}`", f"[`{q.by}`](faults.md)" if q.is_code else q.by, q.en, q.th) for q in quirks().values()
+    ]
+    heads = ("quirk", "fault code or rule", "what happens", "สิ่งที่เกิดขึ้น")
+    return f"# Quirks of exporters\n\nEach has a test of its own (tests/unit/test_quirks.py).\n\n{table(heads, rows)}"
+
+
 def _privacy() -> str:
     """Class -> action of the lake's policy, with the number of columns; and the rights in the stores."""
     columns = [column for contract in contracts().values() for column in contract.current]
@@ -116,6 +126,7 @@ def pages() -> dict[str, str]:
     made = {
         "files.md": _files(),
         "faults.md": _faults(),
+        "quirks.md": _quirks(),
         "privacy.md": _privacy(),
         "indicators.md": _indicators(),
     }
