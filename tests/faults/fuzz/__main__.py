@@ -15,7 +15,7 @@ from .members import MemberCase, member_case
 from .watch import Plan, table, watched
 from .zip_mutants import zip_case
 
-WARM = 500
+WARM = 300
 """Cases before memory and open files are noted for the first time."""
 
 

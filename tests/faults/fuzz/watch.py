@@ -76,8 +76,9 @@ class _Worker:
     """A worker process and what it says, a line at a time."""
 
     def __init__(self, plan: Plan, first: int, folder: str) -> None:
+        own = {"TMPDIR": folder, "POLARS_MAX_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
         self.process = subprocess.Popen(
-            plan.command(first), stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": folder, "POLARS_MAX_THREADS": "1"}
+            plan.command(first), stdout=subprocess.PIPE, env={**os.environ, **own}
         )  # fmt: skip
         assert self.process.stdout is not None
         self.pipe = self.process.stdout.fileno()
