@@ -68,12 +68,12 @@ class Settings(BaseSettings):
     max_total_bytes: int = Field(64 << 30, description="zip.bomb: all members inflate to more")
     max_ratio: int = Field(200, description="zip.bomb: inflated/compressed, past max_ratio_after bytes")
     max_ratio_after: int = Field(16 << 20, description="bytes inflated before the ratio counts")
+    max_seconds: float = Field(
+        3600.0, description="zip.bomb: reading and inflating a zip takes longer, in seconds"
+    )
     closed_days: int = Field(
         180,
         description="zips of a closed facility without a successor are taken for so many days after its last day",
-    )
-    max_seconds: float = Field(
-        3600.0, description="zip.bomb: reading and inflating a zip takes longer, in seconds"
     )
     bundle_bytes: int = Field(64 << 20, description="inflated bytes of members packed into one Spark task")
     small_rows: int = Field(

@@ -175,15 +175,17 @@ def compared(truth: Truth, zips: Iterable[Checked]) -> Proof:
     """The check's receipts against the truth."""
     sums, seen = _Sums(), set()
     refusing = defaultdict(set)
-    for (path, member, line, _), code in truth.planted:
+    for (path, name, line, _), code in truth.planted:
         if code in REFUSING:
-            refusing[path, member].add(line)
+            refusing[path, name].add(line)
     for one in zips:
         sums.counts["zips"] += 1
-        code = one.receipt.code or ("zip.duplicate" if (one.receipt.facility, one.content) in seen else None)
+        refusal = one.receipt.code or (
+            "zip.duplicate" if (one.receipt.facility, one.content) in seen else None
+        )
         seen.add((one.receipt.facility, one.content))
-        if code is not None:
-            sums.found.add(((one.path, "", None, None), code))
+        if refusal is not None:
+            sums.found.add(((one.path, "", None, None), refusal))
             continue
         for member in one.receipt.members:
             _member(one.path, member, truth, refusing[one.path, member.member], sums)
@@ -244,8 +246,11 @@ def _proof(truth: Truth, sums: _Sums) -> Proof:
     wrong = [f"missed: {_shown(each)}" for each in sorted(missed, key=str)]
     wrong += [f"not planted: {_shown(each)}" for each in sorted(others, key=str)]
     counts = sums.counts
-    told = ("zips", "members", "delivered", "accepted", "refused", "unbalanced", "held_back")
-    return Proof(tuple(lines), *(counts[name] for name in told), (*wrong, *sums.wrong))
+    return Proof(
+        codes=tuple(lines), zips=counts["zips"], members=counts["members"], delivered=counts["delivered"],
+        accepted=counts["accepted"], refused=counts["refused"], unbalanced=counts["unbalanced"],
+        held_back=counts["held_back"], differences=(*wrong, *sums.wrong),
+    )  # fmt: skip
 
 
 def _shown(each: Planted) -> str:
