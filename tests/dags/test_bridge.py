@@ -57,8 +57,8 @@ def test_the_notifier_tells_of_every_alarm_of_the_lake_and_names_its_runbook(
     tmp_path: Path, airflow_python: Path, airflow_environment: dict[str, str]
 ) -> None:
     told = [
-        {"kind": "facility.silent", "hospcode": "99001", "what": "nothing since 2026-09-01 · ไม่มีข้อมูล"},
-        {"kind": "volume.jumped", "hospcode": "99002", "what": "SERVICE of 2026-10"},
+        {"kind": "silent.facility", "hospcode": "99001", "what": "nothing since 2026-09-01 · ไม่มีข้อมูล"},
+        {"kind": "jumped.volume", "hospcode": "99002", "what": "SERVICE of 2026-10"},
     ]
     (tmp_path / "told").write_text("".join(json.dumps(alarm) + "\n" for alarm in told), encoding="utf-8")
     lake = tmp_path / "python"
@@ -77,8 +77,8 @@ def test_the_notifier_tells_of_every_alarm_of_the_lake_and_names_its_runbook(
         (alarm["kind"], alarm["dag"], alarm["what"], alarm["runbook"]) for alarm in map(json.loads, lines)
     ]
     assert found == [
-        ("facility.silent", "maintain", f"99001: {told[0]['what']}", "docs/runbooks/facility-silent.md"),
-        ("volume.jumped", "maintain", f"99002: {told[1]['what']}", "docs/runbooks/volume-jumped.md"),
+        ("silent.facility", "maintain", f"99001: {told[0]['what']}", "docs/runbooks/facility-silent.md"),
+        ("jumped.volume", "maintain", f"99002: {told[1]['what']}", "docs/runbooks/volume-jumped.md"),
     ]
 
 

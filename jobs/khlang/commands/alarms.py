@@ -10,7 +10,7 @@ import typer
 from khlang.errors import SettingsError
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for machines")]
-Kind = Annotated[str, typer.Option("--kind", help="facility.silent or volume.jumped")]
+Kind = Annotated[str, typer.Option("--kind", help="silent.facility or jumped.volume")]
 Tell = Annotated[bool, typer.Option("--tell", help="only what nobody was told of; it then counts as told")]
 
 

@@ -16,7 +16,7 @@ from khlang.model.bangkok import BANGKOK
 from khlang.model.scorecard import scorecard
 from khlang.settings import Settings
 
-SILENT, JUMPED = "facility.silent", "volume.jumped"
+SILENT, JUMPED = "silent.facility", "jumped.volume"
 KINDS = (SILENT, JUMPED)
 VOLUMES = "gold.facility_file_volume"
 BANDS = (
