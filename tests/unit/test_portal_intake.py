@@ -200,15 +200,18 @@ def test_a_zip_that_can_not_be_read_and_a_strangers_half_delivery_stop_nobody_el
     site.uploads.drop(lost)
 
 
-def test_a_check_whose_process_is_killed_is_asked_once_more(site: Site, first: Clerk) -> None:
-    first.receipt(first.send(zip_name(), zip_body()))
-    before = [child for child in psutil.Process().children(recursive=True) if _checks(child)]
-    assert before, "no process that checks"
-    for child in before:
-        os.kill(child.pid, signal.SIGKILL)
-    number = first.send(zip_name(), zip_body())
-    receipt = first.receipt(number)
-    assert "required.missing" in first.get(f"/receipts/{receipt}").text
+def test_a_check_whose_process_is_killed_is_asked_once_more(site: Site, tmp_path: Path) -> None:
+    checks = checking.Checks(site.settings.model_copy(update={"upload_checks": 1}))
+    path = tmp_path / "upload"
+    path.write_bytes(zip_body())
+    worker = checks._processes().submit(os.getpid).result(30)
+    os.kill(worker, signal.SIGSTOP)
+    asked = checks.ask(path, zip_name())
+    time.sleep(0.2)
+    assert not asked.done()
+    os.kill(worker, signal.SIGKILL)
+    assert asked.result(60)["state"] == "checked"
+    checks.close()
 
 
 def test_a_long_check_does_not_hold_up_the_end_of_the_page(site: Site) -> None:
@@ -218,14 +221,6 @@ def test_a_long_check_does_not_hold_up_the_end_of_the_page(site: Site) -> None:
     working = [psutil.Process(number) for number in checks._pool._processes]  # type: ignore[union-attr]
     checks.close()
     until(lambda: not any(process.is_running() for process in working), seconds=10)
-
-
-def _checks(child: psutil.Process) -> bool:
-    """A worker of the pool: a child of the fork server."""
-    try:
-        return "forkserver" in " ".join(child.parent().cmdline())
-    except psutil.Error:
-        return False
 
 
 def test_a_check_that_fails_stops_neither_the_hand_over_nor_the_page(
