@@ -24,6 +24,8 @@ from khlang.lake.scan.canaries import Canaries
 from khlang.lake.scan.search import Search
 from khlang.model.contract import Column, Contract, contracts
 from khlang.model.receipt import Receipt
+from khlang.receipts.page import receipt_page
+from khlang.receipts.view import view_of
 from khlang.settings import Settings
 from zips import zipped
 
@@ -46,6 +48,7 @@ RENDERERS: dict[str, Callable[[Receipt], str]] = {
     "text in Thai": lambda receipt: _text(receipt, "th"),
     "text in English": lambda receipt: _text(receipt, "en"),
     "text in both": lambda receipt: _text(receipt, "th", "en"),
+    "page": lambda receipt: receipt_page(view_of(receipt), Heading()),
     "as it prints itself": repr,
 }
 """Every form in which a receipt leaves: a new one is added here."""

@@ -266,6 +266,6 @@ def test_the_status_counts_open_alarms_and_names_the_newest(
     seen = Report((ServiceState("database", 7, 20, True, ""),), "home", (), (), {}, found)
     show(seen, as_json=False)
     shown = capsys.readouterr().out
-    assert re.search(r"volume\.jumped +10 ", shown) and "99002  nothing came" in shown
+    assert re.search(r"jumped\.volume +10 ", shown) and "99002  nothing came" in shown
     show(seen, as_json=True)
     assert json.loads(capsys.readouterr().out)["alarms"] == asdict(seen)["alarms"]
