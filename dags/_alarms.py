@@ -21,7 +21,7 @@ class LakeAlarms(BaseNotifier):
         command = [os.environ["KHLANG_LAKE_PYTHON"], "-m", "khlang", "alarms", "--tell", "--json"]
         asked = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
         for alarm in map(json.loads, asked.stdout.splitlines()):
-            page = f"{alarm['kind'].replace('.', '-')}.md"
+            page = "-".join(reversed(alarm["kind"].split("."))) + ".md"  # silent.facility: facility-silent.md
             what = f"{alarm['hospcode']}: {alarm['what']}"
             raise_alarm(alarm["kind"], context["task_instance"].dag_id, context["run_id"], page, what)
 

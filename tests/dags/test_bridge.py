@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from khlang.lake.alarms import JUMPED, KINDS, SILENT
+
 HERE = Path(__file__).resolve().parent
 DAGS = HERE.parents[1] / "dags"
 ENDS = {"0": "success", "99": "skipped", "1": "failed", "6": "failed", "75": "failed"}
@@ -57,8 +59,8 @@ def test_the_notifier_tells_of_every_alarm_of_the_lake_and_names_its_runbook(
     tmp_path: Path, airflow_python: Path, airflow_environment: dict[str, str]
 ) -> None:
     told = [
-        {"kind": "silent.facility", "hospcode": "99001", "what": "nothing since 2026-09-01 · ไม่มีข้อมูล"},
-        {"kind": "jumped.volume", "hospcode": "99002", "what": "SERVICE of 2026-10"},
+        {"kind": SILENT, "hospcode": "99001", "what": "nothing since 2026-09-01 · ไม่มีข้อมูล"},
+        {"kind": JUMPED, "hospcode": "99002", "what": "SERVICE of 2026-10"},
     ]
     (tmp_path / "told").write_text("".join(json.dumps(alarm) + "\n" for alarm in told), encoding="utf-8")
     lake = tmp_path / "python"
@@ -77,9 +79,11 @@ def test_the_notifier_tells_of_every_alarm_of_the_lake_and_names_its_runbook(
         (alarm["kind"], alarm["dag"], alarm["what"], alarm["runbook"]) for alarm in map(json.loads, lines)
     ]
     assert found == [
-        ("silent.facility", "maintain", f"99001: {told[0]['what']}", "docs/runbooks/facility-silent.md"),
-        ("jumped.volume", "maintain", f"99002: {told[1]['what']}", "docs/runbooks/volume-jumped.md"),
+        (SILENT, "maintain", f"99001: {told[0]['what']}", "docs/runbooks/facility-silent.md"),
+        (JUMPED, "maintain", f"99002: {told[1]['what']}", "docs/runbooks/volume-jumped.md"),
     ]
+    assert {kind for kind, *_ in found} == set(KINDS), "a new kind needs a page, and a line here"
+    assert all((DAGS.parent / page).is_file() for *_, page in found)
 
 
 def test_a_notifier_that_the_lake_does_not_answer_fails_aloud(
