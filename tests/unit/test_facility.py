@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from khlang.errors import CatalogError
-from khlang.model.facility import facilities, form, resolved
+from khlang.model.facility import facilities, form, resolved, title
 
 HEAD = "hospcode,hospcode9,name,level,hostype,province,health_region,ampur,tambon\n"
 ROW = "99001,EA0099001,รพ.ตัวอย่าง,F2,07,50,1,02,01\n"
@@ -105,3 +105,9 @@ def test_a_circle_of_successors_ends() -> None:
     text = _life(",2026-09-30,99002") + ROW.replace("99001", "99002", 2).replace("\n", ",,2026-10-30,99001\n")
     found = resolved(facilities(text))
     assert {code: one.hospcode for code, one in found.items()} == {"99001": "99002", "99002": "99001"}
+    assert title("99001", {one.hospcode: one for one in facilities(text)}).endswith("→ 99002 รพ.ตัวอย่าง")
+
+
+def test_a_receipt_names_the_facility_and_where_it_goes_on() -> None:
+    held = {one.hospcode: one for one in facilities(HEAD + ROW)}
+    assert (title("99001", held), title("99002", held)) == ("รพ.ตัวอย่าง", "")

@@ -33,6 +33,7 @@ def receipt(
     """What happened to a delivery: state, files, lines, and every fault with its line and column."""
     from khlang.commands.receipt_form import languages, screen, show
     from khlang.lake.ledger import Ledger
+    from khlang.model.facility import title
     from khlang.receipts.lake import receipt_of
     from khlang.receipts.page import receipt_page
     from khlang.receipts.view import Heading, view_of
@@ -43,9 +44,9 @@ def receipt(
     with Ledger.open(settings) as ledger:
         delivery = ledger.delivery(number)
         members = ledger.members([number])
-        facility = ledger.registered([delivery.hospcode or ""]).get(delivery.hospcode or "")
+        name = title(delivery.hospcode or "", {one.hospcode: one for one in ledger.facilities()})
     told = receipt_of(settings, delivery, members)
-    heading = Heading(delivery.receipt, facility.name if facility else "", delivery.arrived_at)
+    heading = Heading(delivery.receipt, name, delivery.arrived_at)
     if html is not None:
         html.write_text(receipt_page(view_of(told), heading), "utf-8")
     if as_json:

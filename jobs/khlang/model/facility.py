@@ -144,6 +144,15 @@ def _consistent(texts: Mapping[str, str], days: Mapping[str, date | None], line:
         raise CatalogError("facilities.successor", *words, f"line {line}, column successor", step)
 
 
+def title(code: str, held: Mapping[str, Facility]) -> str:
+    """A facility's name; of a closed one that goes on also under which code and name: `A -> 99002 B`."""
+    facility = held.get(code)
+    if facility is None:
+        return ""
+    last = resolved(held.values())[code]
+    return facility.name if last is facility else f"{facility.name} → {last.hospcode} {last.name}"
+
+
 def resolved(every: Iterable[Facility]) -> dict[str, Facility]:
     """Code -> the facility that its numbers belong to now: itself, or where it closed the last successor.
 

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,9 @@ from typing import Any
 
 import polars as pl
 
-from khlang.bronze.work import read_members
+from khlang.bronze.work import members_of
 from khlang.conform.conform import Rules, conform
+from khlang.conform.member import Member
 from khlang.conform.text.names import Names
 from khlang.lake.fingerprint import fingerprint
 from khlang.lake.keys import KeyStore
@@ -161,12 +163,15 @@ def conformed_again(journey: Journey) -> dict[str, tuple[str, str]]:
     with Ledger.open(settings) as ledger:
         loaded = [d for d in ledger.deliveries(receipts) if d.state == "current"]
         members = [
-            [m.receipt, m.position, m.file, d.hospcode, d.sent_at.isoformat(), d.arrival, d.place]
+            [m.receipt, m.position, m.file, d.hospcode, d.sent_at.isoformat(), d.arrival, d.place, m.bytes]
             for d in loaded
             for m in ledger.members([d.receipt])
             if m.file in SAMPLED and d.sent_at is not None
         ]
-    bodies = read_members(settings, members)
+    bodies: dict[str, list[Member]] = defaultdict(list)
+    for file, member in members_of(settings, members):
+        assert member.read is None, "the pilot has no large member"
+        bodies[file].append(member)
     keys, nobody = KeyStore.open(settings).pseudonymiser("lake"), Names.merge([])
     hashes = {}
     for file in SAMPLED:
