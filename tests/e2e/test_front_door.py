@@ -99,7 +99,8 @@ def test_a_facilitys_deliveries_are_listed_newest_first_for_people_and_machines(
 
 
 def test_a_receipt_and_a_check_are_written_as_pages(registered: Lake, tmp_path: Path) -> None:
-    path = _zip(tmp_path, "F43_99002_20261101120050.zip", MEMBERS)
+    own = MEMBERS | {"HOME.txt": b"HOSPCODE|HID\n99001|1\n"}  # another content than the other tests
+    path = _zip(tmp_path, "F43_99002_20261101120050.zip", own)
     (told,) = registered.json_lines("deliver", str(path))
     page = tmp_path / "receipt.html"
     registered.run("receipt", told["receipt"], "--html", str(page))
