@@ -19,7 +19,7 @@ from khlang.lake.reader import table
 from khlang.model.contract import contracts
 from khlang.model.mart import marts, selects
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 ZIPS = 6
 NAMES_BYTES = 6 << 10
