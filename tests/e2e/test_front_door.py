@@ -148,6 +148,18 @@ def test_an_unknown_receipt_and_a_missing_file_are_named(registered: Lake, tmp_p
     assert str(gone) in registered.told("deliver", str(gone), expect=[2])
 
 
+def test_what_a_hasty_hand_types_is_refused_with_the_next_step(registered: Lake, tmp_path: Path) -> None:
+    path = _zip(tmp_path, "F43_99002_20261101120070.zip", MEMBERS)
+    before = path.read_bytes()
+    assert "html.name" in registered.told("check", "--html", str(path), str(path), expect=[2])
+    assert path.read_bytes() == before, "the zip is not written over"
+    assert "html.name" in registered.told("receipts", "99002", "--html", str(path), expect=[2])
+    registry = tmp_path / "facilities.csv"
+    registry.write_bytes("ชื่อ".encode("cp874"))
+    assert "facilities.encoding" in registered.told("facilities", "load", str(registry), expect=[2])
+    assert "withdraw.cause" in registered.told("withdraw", "R0000001-AAAAA", "--cause", " ", expect=[2])
+
+
 def test_an_empty_inbox_is_nothing_new(registered: Lake) -> None:
     registered.run("run", "landing", expect=[99])
 

@@ -36,6 +36,7 @@ def check(
 ) -> None:
     """Dry run, offline: what the lake would say of these zips. Exit 5: one would be rejected."""
     from khlang.commands.receipt_form import languages, screen, show
+    from khlang.commands.receipts import page_at
     from khlang.errors import SettingsError
     from khlang.receipts.page import receipt_page
     from khlang.receipts.view import Heading, view_of
@@ -44,7 +45,7 @@ def check(
     if html is not None and len(zips) != 1:
         words = ("a page tells of one zip", "หน้าเว็บหนึ่งหน้าใช้กับ zip ไฟล์เดียว")
         raise SettingsError("html.one", *words, "--html", "name one zip")
-    rejected, langs = False, languages(lang)
+    html, rejected, langs = page_at(html), False, languages(lang)
     for path in zips:
         for receipt in _receipts(path, quick, both=not as_json and html is None):
             rejected |= receipt.state == "rejected"

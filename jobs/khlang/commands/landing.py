@@ -62,6 +62,9 @@ def withdraw(
     from khlang.lake.ledger import Ledger
     from khlang.settings import load
 
+    if not cause.strip():
+        words = ("a withdrawal needs its cause", "การยกเลิกต้องระบุเหตุผล")
+        raise SettingsError("withdraw.cause", *words, "--cause", 'for example --cause "wrong month"')
     with Ledger.open(load()) as ledger:
         delivery = ledger.withdraw(number, cause)
         ledger.audit(getpass.getuser(), "withdraw", number)
@@ -80,11 +83,21 @@ def load_facilities(
     from khlang.model.facility import facilities
     from khlang.settings import load
 
-    found = facilities(file.read_text("utf-8"))
+    found = facilities(_registry(file))
     with Ledger.open(load()) as ledger:
         loaded = ledger.load_facilities(found, since.replace(tzinfo=BANGKOK) if since else None)
         ledger.audit(getpass.getuser(), "facilities", f"{loaded.added} added, {loaded.changed} changed")
     typer.echo(f"{loaded.added} added, {loaded.changed} changed, {loaded.unchanged} unchanged")
+
+
+def _registry(file: Path) -> str:
+    """The text of a registry's file; raises SettingsError when it is not there, or not UTF-8."""
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        words = ("the registry is not UTF-8", "ไฟล์ทะเบียนไม่ใช่ UTF-8")
+        step = "save it as `CSV UTF-8`; nothing was loaded"
+        raise SettingsError("facilities.encoding", *words, file.name, step) from None
 
 
 def list_facilities(as_json: Json = False) -> None:

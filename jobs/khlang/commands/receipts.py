@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from khlang.errors import SettingsError
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="for machines")]
 Html = Annotated[Path | None, typer.Option("--html", help="write a page for people to this file, to print")]
+
+
+def page_at(html: Path | None) -> Path | None:
+    """The file for a page: one that is called .html, so that no zip is ever written over."""
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        words = ("a page is written to a file called .html", "ชื่อไฟล์สำหรับหน้าเอกสารต้องลงท้ายด้วย .html")
+        raise SettingsError(
+            "html.name", *words, html.name, "nothing was written: name the page first, then the zip"
+        )
+    return html
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +52,7 @@ def receipt(
     from khlang.settings import load
 
     langs = languages(lang)
-    settings = load()
+    html, settings = page_at(html), load()
     with Ledger.open(settings) as ledger:
         delivery = ledger.delivery(number)
         members = ledger.members([number])
@@ -70,6 +82,7 @@ def receipts(
     from khlang.receipts.page import list_page
     from khlang.settings import load
 
+    html = page_at(html)
     with Ledger.open(load()) as ledger:
         sents = ledger.sent_by(hospcode)
         facility = ledger.registered([hospcode]).get(hospcode)
