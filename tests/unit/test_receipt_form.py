@@ -17,7 +17,7 @@ from khlang.model.contract import contracts
 from khlang.model.facility import Facility
 from khlang.model.faults import catalogue
 from khlang.model.receipt import LineFault, MemberReceipt, Receipt
-from khlang.receipts.view import Heading
+from khlang.receipts.view import Heading, view_of
 from khlang.receipts.words import DRY, STATES, WORDS, Lang
 
 FAULTS = (
@@ -142,3 +142,15 @@ def test_a_refused_zip_says_why_and_what_to_do() -> None:
 
 def test_every_state_of_the_ledger_has_words() -> None:
     assert set(STATES) == set(STATES_OF_THE_LEDGER)
+
+
+def test_a_blanked_value_of_the_key_is_told_to_refuse_its_row() -> None:
+    faults = (LineFault(2, "PID", "text.too_long"), LineFault(3, "NATION", "code.unknown"))
+    told = Receipt("F43_99001_20261101083000.zip", "99001", "checked", None,
+                   (MemberReceipt("PERSON.txt", "PERSON", (), 2, 1, 1, faults),))  # fmt: skip
+    first, second = {finding.code: finding for finding in view_of(told).findings}.values()
+    assert (first.code, first.refuses(first.places[0])) == ("text.too_long", True)
+    assert (second.code, second.refuses(second.places[0])) == ("code.unknown", False)
+    console = Console(file=io.StringIO(), width=200)
+    show(console, told, Heading(), ["en"])
+    assert console.file.getvalue().count("part of the key") == 1  # type: ignore[attr-defined]

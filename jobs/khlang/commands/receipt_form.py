@@ -88,12 +88,17 @@ def _findings(findings: Sequence[Finding], langs: Sequence[Lang]) -> Table:
     table = Table(heads[0], Column(heads[1], justify="right", no_wrap=True), heads[2], show_lines=True)
     for finding in findings:
         told = f"{finding.code}\n{sentence(finding.fault, langs)}"
-        table.add_row(Text(told), f"{finding.times:,}", Text("\n".join(map(_place, finding.places))))
+        places = [
+            _place(place, say(WORDS["key"], langs) if finding.refuses(place) else "")
+            for place in finding.places
+        ]
+        table.add_row(Text(told), f"{finding.times:,}", Text("\n".join(places)))
     return table
 
 
-def _place(place: Place) -> str:
-    """`PERSON CID: 3, 8, 12 (+40)`; a whole file has no lines."""
+def _place(place: Place, note: str) -> str:
+    """`PERSON CID: 3, 8, 12 (+40)`, and a note; a whole file has no lines."""
     named = " ".join(part for part in (place.file, place.column) if part)
     more = f" (+{place.more:,})" if place.more else ""
-    return f"{named}: {', '.join(map(str, place.lines))}{more}" if place.lines else named
+    told = f"{named}: {', '.join(map(str, place.lines))}{more}" if place.lines else named
+    return f"{told}\n({note})" if note else told

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import PureWindowsPath
 from typing import Any
 
+from khlang.model.contract import contracts
 from khlang.model.faults import Fault, catalogue
 from khlang.model.receipt import MemberReceipt, Receipt
 
@@ -51,6 +52,12 @@ class Place:
     lines: tuple[int, ...]
     more: int
 
+    @property
+    def in_key(self) -> bool:
+        """Whether the column is part of the row's key: there a value that is left blank refuses the row."""
+        contract = contracts().get(self.file)
+        return contract is not None and self.column in contract.key
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -64,6 +71,10 @@ class Finding:
     def fault(self) -> Fault:
         """Its words."""
         return catalogue()[self.code]
+
+    def refuses(self, place: Place) -> bool:
+        """Whether a value that is only left blank elsewhere refuses the row here (faults: a void value in a key)."""
+        return self.fault.effect == "void" and place.in_key
 
 
 @dataclass(frozen=True, slots=True)
