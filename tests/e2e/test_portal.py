@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
 from bench.page import QUIET, browser_path
 from khlang.model.faults import catalogue
@@ -160,18 +160,35 @@ def under_way(page: Page, above: int = 450) -> None:
     assert at < 1000
 
 
+def half_sent(context: BrowserContext, door: Door, path: Path) -> Page:
+    """A page of a clerk who is signed in and whose upload is under way."""
+    page = context.new_page()
+    sign_in(page, door)
+    slowed(context, page, 2 << 20)
+    page.set_input_files("#zip", path)
+    under_way(page)
+    return page
+
+
+def offsets_of(page: Page) -> list[int]:
+    """Where each further piece of an upload begins; it fills while the page sends."""
+    offsets: list[int] = []
+
+    def _noted(asked: Request) -> None:
+        if asked.method == "PATCH":
+            offsets.append(int(asked.headers["upload-offset"]))
+
+    page.on("request", _noted)
+    return offsets
+
+
 def test_a_killed_server_costs_nothing_that_was_acknowledged_and_the_page_goes_on_by_itself(
     door: Door, tmp_path: Path
 ) -> None:
     path = large(tmp_path, 2)
     with door.context() as context:
-        page = context.new_page()
-        sign_in(page, door)
-        slowed(context, page, 2 << 20)
-        page.set_input_files("#zip", path)
-        under_way(page)
-        offsets: list[int] = []
-        page.on("request", lambda ask: offsets.extend(_offset(ask.headers) if ask.method == "PATCH" else []))
+        page = half_sent(context, door, path)
+        offsets = offsets_of(page)
         door.kill()
         expect(page.locator("#said")).to_contain_text("เครือข่ายขาดหาย", timeout=20_000)
         slowed(context, page, -1)
@@ -181,26 +198,17 @@ def test_a_killed_server_costs_nothing_that_was_acknowledged_and_the_page_goes_o
     assert door.landed(receipt) == path.read_bytes()
 
 
-def _offset(headers: dict[str, str]) -> list[int]:
-    return [int(headers["upload-offset"])]
-
-
 def test_a_page_that_was_closed_goes_on_where_it_stopped_when_the_same_file_is_chosen(
     door: Door, tmp_path: Path
 ) -> None:
     path = large(tmp_path, 3)
     with door.context() as context:
-        page = context.new_page()
-        sign_in(page, door)
-        slowed(context, page, 2 << 20)
-        page.set_input_files("#zip", path)
-        under_way(page)
+        page = half_sent(context, door, path)
         page.close(run_before_unload=False)
         page = context.new_page()
         page.goto(door.address)
         expect(page.get_by_text("ส่งค้างอยู่")).to_be_visible()
-        offsets: list[int] = []
-        page.on("request", lambda ask: offsets.extend(_offset(ask.headers) if ask.method == "PATCH" else []))
+        offsets = offsets_of(page)
         page.set_input_files("#zip", path)
         receipt = receipt_of(page)
     assert offsets and offsets[0] > 0, "it began again from the start"

@@ -73,3 +73,12 @@ def ledger(lake: Settings) -> Iterator[Ledger]:
     """Its ledger."""
     with Ledger.open(lake) as opened:
         yield opened
+
+
+@pytest.fixture(name="ledger")
+def unwritten(stores: Lake) -> Iterator[Ledger]:
+    """A ledger that nobody has written to."""
+    settings = filled(database(stores.settings, f"w{secrets.token_hex(4)}"))
+    with Ledger.open(settings) as opened:
+        yield opened
+    dropped(settings)

@@ -180,3 +180,15 @@ def site(stores: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         opened.start()
         yield opened
         opened.stop()
+
+
+@pytest.fixture(scope="module")
+def first(site: Site) -> Clerk:
+    """A clerk who is signed in."""
+    return site.clerk("99001")
+
+
+@pytest.fixture(scope="module")
+def second(site: Site) -> Clerk:
+    """One of another facility."""
+    return site.clerk("99002")

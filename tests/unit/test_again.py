@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,12 +16,12 @@ from khlang.lake.ledger import Ledger, Recount, Reread, batches
 from khlang.landing.offer import in_turns
 from khlang.model.calendar import month_told
 from khlang.silver.current import last_passes
-from lakes import Lake
 
 from .deliveries import counted, settled
-from .landing_lake import database, dropped, filled
+from .landing_lake import unwritten
 from .members import FACILITY, chronic, conformed, member
 
+__all__ = ["unwritten"]
 ROW = f"{FACILITY}|{{}}|20200131|E119|{{}}|20260801120000"
 
 
@@ -101,15 +99,6 @@ def test_every_facility_has_its_turn_in_the_inbox() -> None:
         "3/b",
         "1/c",
     ]
-
-
-@pytest.fixture
-def ledger(stores: Lake) -> Iterator[Ledger]:
-    """A ledger that nobody has written to."""
-    settings = filled(database(stores.settings, f"w{secrets.token_hex(4)}"))
-    with Ledger.open(settings) as opened:
-        yield opened
-    dropped(settings)
 
 
 def _load(ledger: Ledger) -> None:

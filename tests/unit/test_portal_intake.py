@@ -26,21 +26,11 @@ from khlang.portal.upload import Upload
 from khlang.portal.words import WORDS
 from khlang.receipts.words import STATES
 
-from .portal_site import HEAD, Clerk, Site, site, zip_body, zip_name
+from .portal_site import HEAD, Clerk, Site, first, second, site, zip_body, zip_name
 from .zips import zipped
 
-__all__ = ["site"]
+__all__ = ["first", "second", "site"]
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture(scope="module")
-def first(site: Site) -> Clerk:
-    return site.clerk("99001")
-
-
-@pytest.fixture(scope="module")
-def second(site: Site) -> Clerk:
-    return site.clerk("99002")
 
 
 def sent(site: Site, body: bytes) -> list[Delivery]:

@@ -11,20 +11,10 @@ import pytest
 
 from khlang.portal.uploads import Refused
 
-from .portal_site import Clerk, Site, site, zip_body, zip_name
+from .portal_site import Clerk, Site, first, second, site, zip_body, zip_name
 
-__all__ = ["site"]
+__all__ = ["first", "second", "site"]
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture(scope="module")
-def first(site: Site) -> Clerk:
-    return site.clerk("99001")
-
-
-@pytest.fixture(scope="module")
-def second(site: Site) -> Clerk:
-    return site.clerk("99002")
 
 
 @pytest.fixture(autouse=True)

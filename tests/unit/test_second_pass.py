@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 
 import polars as pl
@@ -20,12 +18,12 @@ from khlang.lake.tables import Part
 from khlang.silver.current import classify, counted, last_passes, latest
 from khlang.silver.plan import Files, People, reread, settle_tasks
 from khlang.silver.plan import Scope as SilverScope
-from lakes import Lake
 
 from .deliveries import SENT, settled
-from .landing_lake import database, dropped, filled
+from .landing_lake import unwritten
 from .members import FACILITY, conformed, member
 
+__all__ = ["unwritten"]
 HEADER = "HOSPCODE|PID|DATERECORD|DRUGALLERGY|DNAME|INFORMANT|INFORMHOSP|D_UPDATE"
 
 
@@ -152,15 +150,6 @@ def test_a_facility_with_later_passes_is_resolved_from_all_of_its_rows_in_that_t
     (task,) = settle_tasks(scope, "SERVICE", files, People(), 100)
     assert task["resolve"] and task["hospcodes"] == ["00002"]
     assert [part["path"] for part in task["bronze"]] == [old.path, new.path]
-
-
-@pytest.fixture
-def ledger(stores: Lake) -> Iterator[Ledger]:
-    """A ledger that nobody has written to."""
-    settings = filled(database(stores.settings, f"w{secrets.token_hex(4)}"))
-    with Ledger.open(settings) as opened:
-        yield opened
-    dropped(settings)
 
 
 WITHHELD = {("note.withheld", "DNAME"): 2, ("row.width", None): 1}

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
-from multiprocessing.process import BaseProcess
 from typing import Generic, Self, TypeVar
 
 from khlang.conform.people import TELLING, Told, names_of_each
@@ -21,6 +17,7 @@ from khlang.conform.unpack import Unpacked
 from khlang.errors import KhlangError, StoreError
 from khlang.lake.ledger import Delivery
 from khlang.lake.names import NameBooks, telling
+from khlang.lake.pool import processes
 from khlang.lake.vault import Vault
 from khlang.landing.offer import Examined, Offer, examine
 from khlang.settings import Settings
@@ -242,19 +239,4 @@ class Workers:
 
 def _processes() -> ProcessPoolExecutor:
     # Two per core: each waits for a store a good part of its time (docs/performance.md).
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return ProcessPoolExecutor(2 * len(os.sched_getaffinity(0)), context, _begin)
-
-
-def _begin() -> None:
-    """A worker's first step: one thread for polars, interrupts are the parent's, no life after the parent's."""
-    os.environ["POLARS_MAX_THREADS"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def _end_after(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
+    return processes(2 * len(os.sched_getaffinity(0)), __name__)

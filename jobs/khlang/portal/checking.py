@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from khlang.lake.pool import processes
 from khlang.settings import Settings
 
 Found = dict[str, Any]
@@ -91,20 +88,5 @@ class Checks:
             if self._closed:
                 raise RuntimeError("closed")
             if self._pool is None or self._pool._broken:
-                context = multiprocessing.get_context("forkserver")
-                context.set_forkserver_preload([__name__])
-                self._pool = ProcessPoolExecutor(self._settings.upload_checks, context, _begin)
+                self._pool = processes(self._settings.upload_checks, __name__)
             return self._pool
-
-
-def _begin() -> None:
-    """A worker's first step: one thread for polars, interrupts are the parent's, no life after the parent's."""
-    os.environ["POLARS_MAX_THREADS"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def _end_after(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)

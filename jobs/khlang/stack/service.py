@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from signal import SIGTERM, Signals
 from types import MappingProxyType
@@ -15,6 +18,16 @@ def nothing() -> None:
 
 def never() -> bool:
     """A service that ends by itself once it was told to."""
+    return False
+
+
+def answers(port: int, path: str, seconds: int) -> bool:
+    """Whether a page of a service on loopback comes, within so many seconds."""
+    with contextlib.suppress(OSError):
+        connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().status == HTTPStatus.OK
     return False
 
 

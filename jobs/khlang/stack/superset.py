@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from http.client import HTTPConnection
-
 from khlang.lake.session import environments
 from khlang.settings import PROJECT, Settings
-from khlang.stack.service import Service
+from khlang.stack.service import Service, answers
 from khlang.stack.surroundings import run_logged, service_environment
 
 DECLARED = PROJECT / "infra" / "superset"
-WORKERS, THREADS, OK = 2, 8, 200
+WORKERS, THREADS = 2, 8
 
 
 def service(settings: Settings) -> Service:
@@ -32,7 +29,7 @@ def service(settings: Settings) -> Service:
             "--no-control-socket",  # it would lie in the account's own folder, outside KHLANG_HOME
             "superset.app:create_app()",
         ),
-        healthy=lambda: answers(settings),
+        healthy=lambda: answers(port, "/login/", 20),  # /health says OK even when pages fail
         folder=settings.root / "superset",
         needs=("database",),
         prepare=lambda: _provision(settings),
@@ -41,16 +38,6 @@ def service(settings: Settings) -> Service:
         start_seconds=180,
         url=f"http://127.0.0.1:{port}",
     )
-
-
-def answers(settings: Settings) -> bool:
-    """Does the sign-in page come? (/health says OK even when pages fail.)"""
-    with contextlib.suppress(OSError):
-        connection = HTTPConnection("127.0.0.1", settings.port("superset"), timeout=20)
-        with contextlib.closing(connection):
-            connection.request("GET", "/login/")
-            return connection.getresponse().status == OK
-    return False
 
 
 def _provision(settings: Settings) -> None:

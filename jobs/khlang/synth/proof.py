@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import multiprocessing
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -16,6 +13,7 @@ from pathlib import Path
 
 from khlang.conform.dry import check
 from khlang.conform.unpack import verify
+from khlang.lake.pool import processes
 from khlang.model.contract import contracts
 from khlang.model.faults import catalogue
 from khlang.model.receipt import MemberReceipt, Receipt
@@ -137,10 +135,6 @@ def _check(folder: Path, settings: Settings, paths: Sequence[str]) -> list[Check
     return found
 
 
-def _one_thread() -> None:
-    os.environ["POLARS_MAX_THREADS"] = "1"
-
-
 def checked(
     folder: Path, zips: Sequence[str], workers: int, say: Callable[[str], None] = lambda _: None
 ) -> Iterator[Checked]:
@@ -152,9 +146,7 @@ def checked(
         for part in parts:
             yield from work(part)
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, _one_thread) as pool:
+    with processes(workers, __name__) as pool:
         for number, done in enumerate(pool.map(work, parts), 1):
             yield from done
             if number % 16 == 0:
