@@ -11,6 +11,7 @@ from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.passes import Passes
 from khlang.lake.ledger.registry import Loaded, Registry, Release
+from khlang.lake.ledger.rotation import Rotations
 from khlang.lake.ledger.schema import engine, migrate
 from khlang.lake.ledger.sent import Sent, SentZip
 from khlang.lake.ledger.values import Batch, Change, DeliveredMember, Delivery, FileBalance, Judged, Stage
@@ -23,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms, Rotations):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

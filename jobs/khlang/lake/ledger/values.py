@@ -13,6 +13,9 @@ Stage = Literal["bronze", "silver", "gold", "publish"]
 BEFORE: Mapping[Stage, Stage] = {"silver": "bronze", "gold": "silver", "publish": "gold"}
 """Stage -> the stage whose committed batches it takes; bronze takes deliveries."""
 
+ROTATE = "rotate"
+"""Stage of a rotation of the lake's key: it rewrites bronze and silver, and gold takes it like a silver batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
