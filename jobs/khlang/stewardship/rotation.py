@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from khlang.bronze.publish import written_files
 from khlang.conform.conform import stored_schema
+from khlang.conform.pseudonym import Pseudonymiser
 from khlang.lake import tables
 from khlang.lake.evidence import attempt_name, note
 from khlang.lake.keys import LAKE, KeyStore
@@ -24,15 +27,16 @@ from khlang.lake.locks import writer
 from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.spread import Workers
 from khlang.lake.stores import boto
-from khlang.lake.tables import Part
+from khlang.lake.tables import Part, Written
 from khlang.settings import Settings, load
 from khlang.silver.orphan import NAME as ORPHAN
 from khlang.silver.rewrite import schema_of
 from khlang.silver.stored import read
-from khlang.stewardship.carry import carried, files_with_people, orphans_carried
+from khlang.stewardship.carry import carried, files_with_people, of_persons, orphans_carried
 
 ZONES = ("bronze", "silver", "gold")
-TASK_ROWS = 200_000
+TASK_ROWS, GROUP_ROWS = 200_000, 5_000_000
+COMMIT_THREADS = 8
 _CARRIED = re.compile(r"^k[0-9]+-[0-9a-f]{8}-")
 
 Say = Callable[[str], None]
@@ -51,55 +55,88 @@ def rotate(settings: Settings, say: Say = lambda _: None) -> Mapping[str, Any]:
         batch = ledger.begin_rotation()
         to = store.key(LAKE).version if store.key(LAKE).version > since else store.add(LAKE).version
         ledger.note_keys(store.listed())
-        workers = Workers(settings, f"khlang {batch}")
         visible = {n: v for n, v in ledger.visible().items() if n.partition(".")[0] in ("bronze", "silver")}
-        versions, rows = {}, 0
-        for number, name in enumerate(sorted(visible, key=lambda name: (name == ORPHAN, name)), 1):
-            made = _carry_table(settings, workers, batch, name, (since, to), visible)
-            rows, versions[name] = rows + made, tables.open_table(settings, name).version()
-            say(f"{number} of {len(visible)} tables, {rows:,} rows carried")
+        run = Run(settings, Workers(settings, f"khlang {batch}"), batch, (since, to), visible)
+        versions = run.carry(say)
         for lock in held:
             lock.check()
         keys = store.pseudonymiser(LAKE, to)
 
-        def _carry(values: Sequence[str]) -> Sequence[str]:
-            return [str(value) for value in _of_letters(values, keys, since)]
-
-        ledger.commit_rotation(batch, store.key(LAKE, to), versions, _carry)
+        ledger.commit_rotation(batch, store.key(LAKE, to), versions, partial(_of_ledger, keys, since))
         ledger.audit("keys", "rotate", f"{LAKE} v{since} to v{to}")
-        return {"batch": batch, "since": since, "version": to, "tables": len(versions), "rows": rows}
+        return {"batch": batch, "since": since, "version": to, "tables": len(versions), "rows": run.rows}
 
 
-def _of_letters(values: Sequence[str], keys: Any, since: int) -> list[str | None]:
-    from khlang.stewardship.carry import of_persons
-
-    found: list[str | None] = of_persons(
-        pl.Series("value", list(values), dtype=pl.String), keys, since
-    ).to_list()
-    return found
+def _of_ledger(keys: Pseudonymiser, since: int, values: Sequence[str]) -> list[str]:
+    """Pseudonyms of citizens and patients that the ledger keeps."""
+    moved = of_persons(pl.Series("value", list(values), dtype=pl.String), keys, since)
+    return [str(value) for value in moved]
 
 
-def _carry_table(
-    settings: Settings,
-    workers: Workers,
-    batch: str,
-    name: str,
-    versions: tuple[int, int],
-    visible: Mapping[str, int],
-) -> int:
-    """One table in one commit; 0 rows when an earlier attempt had committed it."""
-    application = f"{batch}/{name}"
-    table = tables.open_table(settings, name)
-    if table.transaction_version(application) is not None:
-        return 0
-    parts = tables.parts(table)
-    work = {"table": name, "since": versions[0], "version": versions[1], "attempt": attempt_name()}
-    if name == ORPHAN:
-        work["children"] = {n: v for n, v in visible.items() if n.startswith("silver.") and n != ORPHAN}
-    tasks = [{**work, "paths": [part.path for part in group]} for group in _groups(parts)]
-    done = workers.run(tasks, carry_files, sum(part.rows for part in parts))
-    tables.commit(settings, name, application, written_files(done).get(name, []), parts, note(batch))
-    return sum(part.rows for part in parts)
+@dataclass
+class Run:
+    """One attempt at a rotation: tables in groups, each group's files on the workers, then a commit per table."""
+
+    settings: Settings
+    workers: Workers
+    batch: str
+    versions: tuple[int, int]
+    visible: Mapping[str, int]
+    rows: int = 0
+
+    def carry(self, say: Say) -> dict[str, int]:
+        """Every table; returns the version that each ends at. Orphans come last: they need nothing of the others."""
+        ends: dict[str, int] = {}
+        with ThreadPoolExecutor(COMMIT_THREADS) as pool:
+            opened = dict(zip(self.visible, pool.map(self._open, self.visible), strict=True))
+            waiting = {name: parts for name, (parts, _) in opened.items() if parts}
+            ends |= {name: version for name, (parts, version) in opened.items() if not parts}
+            for names in _tables_together(waiting):
+                tasks = [task for name in names for task in self._tasks(name, waiting[name])]
+                rows = sum(part.rows for name in names for part in waiting[name])
+                written = written_files(self.workers.run(tasks, carry_files, rows))
+                added = [written.get(name, []) for name in names]
+                made = pool.map(self._commit, names, added, [waiting[name] for name in names])
+                ends |= dict(zip(names, made, strict=True))
+                self.rows += rows
+                say(f"{len(ends)} of {len(self.visible)} tables, {self.rows:,} rows carried")
+        return ends
+
+    def _open(self, name: str) -> tuple[list[Part], int]:
+        """Files that are to be carried: none when an earlier attempt had committed the table, or it is empty."""
+        table = tables.open_table(self.settings, name)
+        done = table.transaction_version(f"{self.batch}/{name}") is not None
+        return [] if done else tables.parts(table), table.version()
+
+    def _tasks(self, name: str, parts: Sequence[Part]) -> list[dict[str, Any]]:
+        since, to = self.versions
+        work: dict[str, Any] = {"table": name, "since": since, "version": to, "attempt": attempt_name()}
+        if name == ORPHAN:
+            work["children"] = {
+                n: v for n, v in self.visible.items() if n.startswith("silver.") and n != ORPHAN
+            }
+        return [{**work, "paths": [part.path for part in group]} for group in _groups(parts)]
+
+    def _commit(self, name: str, written: Sequence[Written], parts: Sequence[Part]) -> int:
+        version, _ = tables.commit(
+            self.settings, name, f"{self.batch}/{name}", written, parts, note(self.batch)
+        )
+        return version
+
+
+def _tables_together(waiting: Mapping[str, Sequence[Part]]) -> Iterator[list[str]]:
+    """Tables whose rows are carried before their commits: what a run that dies has to do again."""
+    together: list[str] = []
+    filled = 0
+    for name in sorted(waiting):
+        rows = sum(part.rows for part in waiting[name])
+        if together and filled + rows > GROUP_ROWS:
+            yield together
+            together, filled = [], 0
+        together.append(name)
+        filled += rows
+    if together:
+        yield together
 
 
 def _groups(parts: Sequence[Part]) -> list[list[Part]]:
@@ -139,7 +176,9 @@ def _schema(name: str) -> dict[str, pl.DataType]:
     return stored_schema(files_with_people()[table]) if zone == "bronze" else schema_of(name)
 
 
-def _children(settings: Settings, orphans: pl.DataFrame, task: dict[str, Any], keys: Any) -> pl.DataFrame:
+def _children(
+    settings: Settings, orphans: pl.DataFrame, task: dict[str, Any], keys: Pseudonymiser
+) -> pl.DataFrame:
     """(table_name, _child, _fresh) of the rows that have no parent, from the tables as they were before."""
     form = {"table_name": pl.String, "_child": pl.Binary, "_fresh": pl.Binary}
     found = [pl.DataFrame(schema=form)]
