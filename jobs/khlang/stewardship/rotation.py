@@ -57,14 +57,14 @@ def rotate(settings: Settings, say: Say = lambda _: None) -> Mapping[str, Any]:
         ledger.note_keys(store.listed())
         visible = {n: v for n, v in ledger.visible().items() if n.partition(".")[0] in ("bronze", "silver")}
         run = Run(settings, Workers(settings, f"khlang {batch}"), batch, (since, to), visible)
-        versions = run.carry(say)
+        versions, rows = run.carry(say)
         for lock in held:
             lock.check()
         keys = store.pseudonymiser(LAKE, to)
 
         ledger.commit_rotation(batch, store.key(LAKE, to), versions, partial(_of_ledger, keys, since))
         ledger.audit("keys", "rotate", f"{LAKE} v{since} to v{to}")
-        return {"batch": batch, "since": since, "version": to, "tables": len(versions), "rows": run.rows}
+        return {"batch": batch, "since": since, "version": to, "tables": len(versions), "rows": rows}
 
 
 def _of_ledger(keys: Pseudonymiser, since: int, values: Sequence[str]) -> list[str]:
@@ -73,7 +73,7 @@ def _of_ledger(keys: Pseudonymiser, since: int, values: Sequence[str]) -> list[s
     return [str(value) for value in moved]
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Run:
     """One attempt at a rotation: tables in groups, each group's files on the workers, then a commit per table."""
 
@@ -82,11 +82,11 @@ class Run:
     batch: str
     versions: tuple[int, int]
     visible: Mapping[str, int]
-    rows: int = 0
 
-    def carry(self, say: Say) -> dict[str, int]:
-        """Every table; returns the version that each ends at. Orphans come last: they need nothing of the others."""
+    def carry(self, say: Say) -> tuple[dict[str, int], int]:
+        """Every table; returns the version that each ends at, and the rows carried by this attempt."""
         ends: dict[str, int] = {}
+        carried_rows = 0
         with ThreadPoolExecutor(COMMIT_THREADS) as pool:
             opened = dict(zip(self.visible, pool.map(self._open, self.visible), strict=True))
             waiting = {name: parts for name, (parts, _) in opened.items() if parts}
@@ -98,9 +98,9 @@ class Run:
                 added = [written.get(name, []) for name in names]
                 made = pool.map(self._commit, names, added, [waiting[name] for name in names])
                 ends |= dict(zip(names, made, strict=True))
-                self.rows += rows
-                say(f"{len(ends)} of {len(self.visible)} tables, {self.rows:,} rows carried")
-        return ends
+                carried_rows += rows
+                say(f"{len(ends)} of {len(self.visible)} tables, {carried_rows:,} rows carried")
+        return ends, carried_rows
 
     def _open(self, name: str) -> tuple[list[Part], int]:
         """Files that are to be carried: none when an earlier attempt had committed the table, or it is empty."""
