@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from khlang.bronze.job import run as bronze
 from khlang.lake.fingerprint import fingerprint
 from khlang.lake.ledger import Ledger
+from khlang.lake.linked import NAME as LINK
 from khlang.lake.reader import table
 from khlang.landing.deliver import deliver_all
 from khlang.model.contract import contracts
@@ -41,6 +43,7 @@ PERSON = "HOSPCODE|CID|PID|PRENAME|NAME|LNAME|SEX|BIRTH|NATION|TYPEAREA|D_UPDATE
 SERVICE = "HOSPCODE|PID|SEQ|DATE_SERV|CHIEFCOMP|SBP|D_UPDATE"
 DIAGNOSIS = "HOSPCODE|PID|SEQ|DATE_SERV|DIAGTYPE|DIAGCODE|CLINIC|D_UPDATE"
 CHRONIC = "HOSPCODE|PID|DATE_DIAG|CHRONIC|TYPEDISCH|D_UPDATE"
+LINKED = ["hospcode", "pid", "person_key", "source", "decision", "valid_from", "valid_to"]
 ORPHAN = ["hospcode", "table_name", "parent", "column_name", "parent_hospcode", "link"]
 Orders = Sequence[Sequence[Path]]
 """Batches, each of the zips that come before it."""
@@ -140,8 +143,10 @@ def _hashes(settings: Settings) -> dict[str, str]:
     found = {}
     for name in names:
         rows = table(name, settings=settings).polars()
-        columns = ORPHAN
-        if name != "silver.orphan":
+        if name == LINK:
+            rows = rows.filter(pl.col("_taken_back").is_null())
+        columns = {"silver.orphan": ORPHAN, LINK: LINKED}.get(name, [])
+        if not columns:
             own = contracts()[name.removeprefix("silver.").upper()]
             columns = [column.field for column in own.current]
             columns += [column for column in ("person_key",) if column in rows.columns]
@@ -173,6 +178,7 @@ def test_silver_holds_what_the_three_say_together(in_order: dict[str, str]) -> N
     rows = {name: int(told.split()[0]) for name, told in in_order.items()}
     assert rows == {
         "silver.person": 3, "silver.service": 4, "silver.chronic": 3, "silver.diagnosis_opd": 2, "silver.orphan": 1,
+        "silver.person_link": 4,
     }  # fmt: skip
 
 
