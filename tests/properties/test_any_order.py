@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import random
 import secrets
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +21,11 @@ from khlang.lake.linked import NAME as LINK
 from khlang.lake.reader import table
 from khlang.landing.deliver import deliver_all
 from khlang.model.contract import contracts
-from khlang.settings import Settings, load
+from khlang.settings import Settings
 from khlang.silver.job import run as silver
 from khlang.stack.seaweed import create_buckets
 from lakes import Lake
-from landing_lake import dropped, empty_lake
+from landing_lake import dropped, empty_lake, environment
 from zips import zipped
 
 pytestmark = pytest.mark.stack
@@ -111,7 +109,7 @@ class Lakes:
         settings = own.model_copy(update={"key_store": self.keys})
         try:
             create_buckets(settings, "lake")
-            with _environment(settings):
+            with environment(settings):
                 for paths in batches:
                     deliver_all(settings, list(paths))
                     bronze(settings)
@@ -119,21 +117,6 @@ class Lakes:
             return _hashes(settings)
         finally:
             dropped(settings)
-
-
-@contextmanager
-def _environment(settings: Settings) -> Iterator[None]:
-    """The lake's settings as those of this process: the jobs' workers read them there."""
-    own = {f"KHLANG_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    load.cache_clear()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        load.cache_clear()
 
 
 def _hashes(settings: Settings) -> dict[str, str]:
