@@ -40,7 +40,7 @@ class Wanted:
 
 
 def relink(folder: Path, templates: Sequence[Unit], facilities: int, say: Say) -> list[dict[str, Any]]:
-    """1 % of one facility's patients, of all facilities' patients, and of one facility's in a lake four times as large."""
+    """1 % of the patients of one facility, of all, and of one facility in a lake four times as large."""
     rows = []
     for size, places in ((facilities, (1, facilities)), (4 * facilities, (1,))):
         with lake(folder / f"lake{size}") as own:

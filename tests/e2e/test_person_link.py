@@ -181,7 +181,8 @@ def test_a_later_cid_and_a_corrected_one_relink_all_rows_and_end_the_link_before
     assert {n: key for n, key in after.items() if n not in "12"} == {
         n: key for n, key in before.items() if n not in "12"
     }
-    of_two = [row for row in town.history() if row[1] == own["2"]]
+    began = FACT.index("valid_from")
+    of_two = sorted((row for row in town.history() if row[1] == own["2"]), key=lambda row: row[began])
     assert [row[2] for row in of_two] == [before["2"], after["2"]] and of_two[0][-1] == of_two[1][-2]
     assert town.history() == town.from_bronze()
 

@@ -19,6 +19,7 @@ from khlang.lake.tables import Part
 from khlang.silver.history import FACT, compared, runs, told
 from khlang.silver.link import decided, keyed
 from khlang.silver.plan import Files, Scope, people_tasks
+from khlang.silver.work import _moved
 
 from .landing_lake import unwritten
 
@@ -161,6 +162,14 @@ def test_a_decision_and_its_undoing_leave_the_links_of_the_deliveries() -> None:
     assert table.facts() == [("1", "l1", "l1", "decision", 4, DAY, None)]
     table.take(told(rows, NOBODY), "s3", anew=True)
     assert table.facts() == before
+
+
+def test_rows_to_relink_are_looked_for_only_where_a_patient_is_another_person_now() -> None:
+    state = {"hospcode": ["1", "2", "3", "4"], "pid": ["l1", "l2", "l3", "l4"]}
+    before = pl.DataFrame(state | {"person_key": ["p1", "p2", "l3", "p4"]})
+    after = pl.DataFrame(state | {"person_key": ["p1", "p9", "l3", "p4"]}).filter(pl.col("pid") != "l4")
+    newcomer = pl.DataFrame({"hospcode": ["5"], "pid": ["l5"], "person_key": ["l5"]})
+    assert _moved(before, pl.concat([after, newcomer])) == {"kind": "moved", "hospcodes": ["2", "4"]}
 
 
 OLD, NEW = Part("b1/f.parquet", 1, 9, "00001", "00009"), Part("b2/f.parquet", 1, 9, "00001", "00009")
