@@ -2,156 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
-from khlang.__main__ import discover
-from khlang.bronze.job import run as bronze
-from khlang.conform.conform import stored_schema
 from khlang.errors import SettingsError
-from khlang.gold.job import run as gold
 from khlang.lake import tables
-from khlang.lake.fingerprint import fingerprint
 from khlang.lake.ledger import Ledger
-from khlang.lake.linked import CURRENT, NAME
-from khlang.lake.reader import table
-from khlang.landing.deliver import deliver_all
-from khlang.model.contract import contracts
-from khlang.settings import Settings
-from khlang.silver.history import FACT, runs, told
+from khlang.lake.linked import NAME
+from khlang.silver.history import FACT
 from khlang.silver.job import run as silver
-from khlang.silver.link import decided
 from khlang.stack.seaweed import create_buckets
 from lakes import Lake
 from landing_lake import dropped, empty_lake, environment
-from zips import zipped
+from linked_town import CIDS, FIRST, HERE, OTHER, SECOND, Town, person, seen
 
 pytestmark = pytest.mark.stack
-
-HERE, OTHER = "99001", "99002"
-CIDS = ("1234567890121", "1234567890139", "1234567890147", "1234567890155", "1234567890163")
-HEADS = {
-    "PERSON": "HOSPCODE|CID|PID|PRENAME|NAME|LNAME|SEX|BIRTH|NATION|TYPEAREA|DISCHARGE|D_UPDATE",
-    "SERVICE": "HOSPCODE|PID|SEQ|DATE_SERV|D_UPDATE",
-    "CHRONIC": "HOSPCODE|PID|DATE_DIAG|CHRONIC|D_UPDATE",
-    "DIAGNOSIS_OPD": "HOSPCODE|PID|SEQ|DATE_SERV|DIAGTYPE|DIAGCODE|CLINIC|D_UPDATE",
-}
-Told = dict[str, list[str]]
-
-
-def person(pid: str, cid: str, sex: str = "1") -> str:
-    """A row of PERSON."""
-    return f"{cid}|{pid}|003|สมมุติ{pid}|ตัวอย่าง|{sex}|19800515|099|1|9|20260901080000"
-
-
-def seen(*pids: str) -> Told:
-    """A visit with a diagnosis, and an entry in the registry, of each patient."""
-    return {
-        "SERVICE": [f"{pid}|V{pid}|20260901|20260901080000" for pid in pids],
-        "DIAGNOSIS_OPD": [f"{pid}|V{pid}|20260901|1|E119|00100|20260901080000" for pid in pids],
-        "CHRONIC": [f"{pid}|20200131|E119|20260901080000" for pid in pids],
-    }
-
-
-FIRST = {
-    HERE: {"PERSON": [person("1", ""), person("2", CIDS[0]), person("3", CIDS[2]), person("4", CIDS[3])]}
-    | seen("1", "2", "3", "4", "9"),
-    OTHER: {"PERSON": [person("7", CIDS[2], "2"), person("8", CIDS[4])]} | seen("7", "8"),
-}
-"""3 and 7 share a CID and differ in sex; 4 and 8 are one person with two CIDs; 9 is not in PERSON."""
-SECOND = {HERE: {"PERSON": [person("1", CIDS[1]), person("2", CIDS[1])]}}
-"""1 has a CID at last, the one of 2 is corrected: they are the same person."""
-
-
-@dataclass
-class Town:
-    """A lake with two facilities, its jobs in this process."""
-
-    settings: Settings
-    folder: Path
-    patients: dict[str, tuple[str, str]] = field(default_factory=dict)
-    receipts: list[str] = field(default_factory=list)
-    days: int = 0
-
-    def deliver(self, sent: dict[str, Told]) -> None:
-        """A zip of each facility, the next day."""
-        self.days += 1
-        paths = []
-        for hospcode, files in sent.items():
-            members = {
-                f"{file}.txt": "".join(
-                    f"{line}\r\n" for line in (HEADS[file], *(f"{hospcode}|{row}" for row in rows))
-                )
-                for file, rows in files.items()
-            }
-            path = self.folder / f"F43_{hospcode}_202611{self.days:02d}120000.zip"
-            path.write_bytes(zipped({name: text.encode() for name, text in members.items()}))
-            paths.append(path)
-        self.receipts += [one.receipt for one in deliver_all(self.settings, paths)]
-        bronze(self.settings)
-
-    def rows(self, name: str) -> pl.DataFrame:
-        """A table at its visible version."""
-        return table(name, settings=self.settings).polars()
-
-    def khlang(self, *words: str) -> str:
-        """A command; what it says."""
-        done = CliRunner().invoke(discover(), list(words))
-        if done.exception is not None:
-            raise done.exception
-        return done.output
-
-    def keys(self) -> dict[str, str]:
-        """PID -> person_key of the patient's rows, the same in every table of silver that has some."""
-        found: dict[str, set[str]] = {}
-        for file in HEADS:
-            rows = self.rows(f"silver.{file.lower()}")
-            for hospcode, pid, key in rows.select("hospcode", "pid", "person_key").iter_rows():
-                number = next(n for n, place in self.patients.items() if place == (hospcode, pid))
-                found.setdefault(number, set()).add(key)
-        assert all(len(keys) == 1 for keys in found.values()), "tables differ in who a patient is"
-        return {number: keys.pop() for number, keys in found.items()}
-
-    def links(self) -> dict[str, tuple[str, str]]:
-        """PID -> (person_key, source) of the current links."""
-        rows = table(NAME, CURRENT, settings=self.settings).polars()
-        numbers = {place: number for number, place in self.patients.items()}
-        told_ = rows.select("hospcode", "pid", "person_key", "source").iter_rows()
-        return {numbers[hospcode, pid]: (key, source) for hospcode, pid, key, source in told_}
-
-    def history(self) -> list[tuple[Any, ...]]:
-        """Every link that stands."""
-        standing = self.rows(NAME).filter(pl.col("_taken_back").is_null())
-        return standing.select(*FACT, "valid_to").sort(FACT, nulls_last=True).rows()
-
-    def from_bronze(self) -> list[tuple[Any, ...]]:
-        """The same worked out from all of bronze and the decisions that hold, without the table."""
-        with Ledger.open(self.settings) as ledger:
-            gone = list(ledger.withdrawn())
-            holds = decided((d.hospcode, d.patient, d.person_key, d.id) for d in ledger.taken_decisions())
-        rows = self.rows("bronze.person").filter(pl.col("_accepted") & ~pl.col("_repeated"))
-        rows = rows.filter(~pl.col("_receipt").is_in(gone)).select(list(stored_schema(contracts()["PERSON"])))
-        found = runs(told(rows, holds), holds)
-        return found.select(*FACT, "valid_to").sort(FACT, nulls_last=True).rows()
-
-    def hashes(self) -> dict[str, str]:
-        """Hash of every table of silver by the columns of exact rule 15, and of the orphans whole."""
-        found = {}
-        for file in HEADS:
-            rows = self.rows(f"silver.{file.lower()}")
-            columns = [column.field for column in contracts()[file].current]
-            found[file] = fingerprint(rows, [*columns, "person_key"])
-        orphans = self.rows("silver.orphan")
-        return found | {"orphan": fingerprint(orphans, orphans.columns)}
 
 
 @pytest.fixture(scope="module")
@@ -286,48 +156,3 @@ def test_a_withdrawn_delivery_takes_its_links_back_and_says_since_when(town: Tow
     back = town.rows(NAME).filter(pl.col("_taken_back") == done["batch"])
     assert sorted(back["pid"].unique()) == sorted(town.patients[number][1] for number in "12")
     assert town.history() == town.from_bronze()
-
-
-@pytest.mark.long
-def test_marts_and_indicators_that_count_persons_follow_a_decision_and_its_undoing(
-    stores: Lake, tmp_path: Path
-) -> None:
-    settings = empty_lake(stores.settings, f"p{secrets.token_hex(4)}")
-    create_buckets(settings, "lake")
-    with environment(settings):
-        town = Town(settings, tmp_path)
-        town.deliver(FIRST)
-        told_ = [_counted(town)]
-        rows = town.rows("silver.chronic").sort("hospcode", "_line")
-        four, eight = rows.filter(pl.col("hospcode") == HERE)[3], rows.filter(pl.col("hospcode") == OTHER)[1]
-        patient = str(eight["pid"].item())
-        said = town.khlang(
-            "link", "join", OTHER, patient, str(four["person_key"].item()), "--cause", "two CIDs"
-        )
-        told_.append(_counted(town))
-        town.khlang("link", "undo", said.split(":")[0].split()[1], "--cause", "looked again")
-        told_.append(_counted(town))
-        assert gold(settings) is None
-    dropped(settings)
-    alone, joined, again = told_
-    assert alone == again
-    assert (alone["chronic"], joined["chronic"]) == (6, 5), (
-        "3 and 7 are one person; 4 and 8 from the decision on"
-    )
-    assert (alone["op_per_person"], joined["op_per_person"]) == (6, 5)
-    assert alone["conflicts"] == joined["conflicts"] == {"cid.sex": 2}
-
-
-def _counted(town: Town) -> dict[str, Any]:
-    """Silver and gold, then the numbers of persons and of conflicts."""
-    assert silver(town.settings) is not None and gold(town.settings) is not None
-    known = (
-        (pl.col("indicator") == "op_per_person") & (pl.col("level") == "country") & (pl.col("month") == "")
-    )
-    indicator = town.rows("gold.indicator").filter(known)
-    conflicts = json.loads(town.khlang("link", "conflicts", "--json"))
-    return {
-        "chronic": town.rows("gold.chronic").height,
-        "op_per_person": indicator["denominator"].item(),
-        "conflicts": conflicts,
-    }
