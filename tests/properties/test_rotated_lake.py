@@ -16,6 +16,7 @@ from khlang.errors import BusyError, PrivacyError
 from khlang.lake import tables
 from khlang.lake.keys import KeyStore
 from khlang.lake.ledger import Ledger
+from khlang.lake.linked import NAME as LINK
 from khlang.lake.reader import table
 from khlang.landing.deliver import deliver_all
 from khlang.model.contract import contracts
@@ -25,14 +26,14 @@ from khlang.stack.seaweed import create_buckets
 from khlang.stewardship import carry, rotation
 from khlang.stewardship.rotation import rotate
 from lakes import Lake
-from landing_lake import dropped, empty_lake
+from landing_lake import dropped, empty_lake, environment
 
-from .test_any_order import TIMES, _environment, written
+from .test_any_order import TIMES, written
 
 pytestmark = pytest.mark.stack
 
 LINE = ["_receipt", "_member", "_line", "_pass"]
-OWN = {"_batch"}
+OWN = ("_batch", "_taken_back")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def a_lake(stack: Settings, store: str = "") -> Iterator[Settings]:
     own = empty_lake(stack, f"k{secrets.token_hex(4)}")
     settings = own.model_copy(update={"key_store": store}) if store else own
     create_buckets(settings, "lake")
-    with _environment(settings):
+    with environment(settings):
         yield settings
     dropped(settings)
 
@@ -65,13 +66,15 @@ def content(settings: Settings) -> dict[str, pl.DataFrame]:
     with Ledger.open(settings) as ledger:
         names = [name for name in ledger.visible() if name.partition(".")[0] in ("bronze", "silver")]
     found = {name: table(name, settings=settings).polars() for name in names}
-    return {
-        name: rows.select(pl.col("_receipt").str.head(8), pl.exclude("_receipt", *OWN)).sort(
-            *(column for column in (*LINE, "_key") if column in rows.columns)
-        )
-        for name, rows in found.items()
-        if rows.height
-    }
+    return {name: _told(name, rows) for name, rows in found.items() if rows.height}
+
+
+def _told(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    if name == LINK:
+        told = rows.drop("_key", *OWN)  # its key is a name of the row alone
+        return told.sort(told.columns)
+    told = rows.select(pl.col("_receipt").str.head(8), pl.exclude("_receipt", *OWN))
+    return told.sort(*(column for column in (*LINE, "_key") if column in rows.columns))
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,7 @@ def test_a_rotated_lake_is_the_lake_that_knew_the_new_version_from_the_start(
         done = rotate(settings)
         assert (done["since"], done["version"]) == (1, 2) and done["rows"] > 0
         after = content(settings)
+        assert before["silver.person_link"].height == after["silver.person_link"].height > 0
         load(settings, *three[1:])
         equal(content(settings), want)
         _linked(settings, before, after)
@@ -195,3 +199,19 @@ def test_a_value_that_is_no_pseudonym_of_the_version_stops_the_rotation(
         assert rotate(settings)["version"] == 3, "a second rotation carries on from the first"
         names = table("bronze.person", settings=settings).polars()
         assert names["pid"].drop_nulls().str.starts_with("l3.").all()
+
+
+@pytest.mark.long
+def test_a_stewards_decision_holds_after_a_rotation(stores: Lake, three: list[Path]) -> None:
+    with a_lake(stores.settings) as settings:
+        load(settings, three[0])
+        person = table("silver.person", settings=settings).polars().drop_nulls("cid").row(0, named=True)
+        with Ledger.open(settings) as ledger:
+            ledger.decide(person["hospcode"], person["pid"], None, "test", "test")
+        silver(settings)
+        rotate(settings)
+        load(settings, *three[1:])
+        parted = table("silver.person", settings=settings).polars().filter(pl.col("_line") == person["_line"])
+        now = table(LINK, settings=settings).polars().filter(pl.col("source") == "decision")
+        assert now["person_key"].to_list() == now["pid"].to_list() and now["pid"][0].startswith("l2.")
+        assert parted.filter(pl.col("person_key") == now["pid"][0]).height == 1

@@ -23,6 +23,7 @@ from khlang.lake import tables
 from khlang.lake.evidence import attempt_name, note
 from khlang.lake.keys import LAKE, KeyStore
 from khlang.lake.ledger import Ledger
+from khlang.lake.linked import NAME as LINK
 from khlang.lake.locks import writer
 from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.spread import Workers
@@ -113,7 +114,7 @@ class Run:
         work: dict[str, Any] = {"table": name, "since": since, "version": to, "attempt": attempt_name()}
         if name == ORPHAN:
             work["children"] = {
-                n: v for n, v in self.visible.items() if n.startswith("silver.") and n != ORPHAN
+                n: v for n, v in self.visible.items() if n.startswith("silver.") and n not in (ORPHAN, LINK)
             }
         return [{**work, "paths": [part.path for part in group]} for group in _groups(parts)]
 
@@ -159,16 +160,24 @@ def carry_files(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     schema = _schema(name)
     for path in task["paths"]:
         rows = read(settings, name, [path], schema, list(schema), pl.lit(True))
-        if name == ORPHAN:
-            children = _children(settings, rows, task, keys)
-            fresh = orphans_carried(rows, children, keys, task["since"])
-        else:
-            contract = files_with_people()[name.partition(".")[2]]
-            fresh = carried(contract, rows, keys, task["since"])
+        fresh = _fresh(settings, rows, task, keys)
         folder, _, file = path.rpartition("/")
         beside = f"{folder}/k{task['version']}-{task['attempt']}-{_CARRIED.sub('', file)}"
         written = write(boto(settings, "lake"), settings, name, beside, fresh, arrow_schema(schema))
         yield {"kind": "file", **asdict(written)}
+
+
+def _fresh(settings: Settings, rows: pl.DataFrame, task: dict[str, Any], keys: Pseudonymiser) -> pl.DataFrame:
+    """The rows of one file, carried."""
+    name, since = task["table"], task["since"]
+    if name == ORPHAN:
+        return orphans_carried(rows, _children(settings, rows, task, keys), keys, since)
+    if name == LINK:  # its own key names the row and stays
+        pid = keys.forward("patient", rows["pid"], since)
+        return rows.with_columns(
+            pid.alias("pid"), of_persons(rows["person_key"], keys, since).alias("person_key")
+        )
+    return carried(files_with_people()[name.partition(".")[2]], rows, keys, since)
 
 
 def _schema(name: str) -> dict[str, pl.DataType]:

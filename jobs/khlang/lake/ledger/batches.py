@@ -15,6 +15,7 @@ from khlang.conform.member import MemberResult
 from khlang.errors import BusyError, KhlangError, StoreError
 from khlang.lake.ledger.again import KIND as REREAD
 from khlang.lake.ledger.balance import check_bronze, check_silver, file_balances
+from khlang.lake.ledger.decisions import DecisionRow, decisions_of, waiting_decisions
 from khlang.lake.ledger.door import Deliveries
 from khlang.lake.ledger.models import (
     BatchDeliveryRow,
@@ -50,7 +51,8 @@ class Batches(Deliveries):
 
         Raises BusyError while a rotation of the key is unfinished.
         bronze takes deliveries in state checked, and loaded ones that are asked for again; each later stage the
-        committed batches of the one before. Silver also takes changes: a moved time, a withdrawn delivery.
+        committed batches of the one before. Silver also takes changes: a moved time, a withdrawn delivery, and
+        what stewards decided on persons.
         """
         with Session(self.engine) as session, session.begin():
             _require_one_key(session)
@@ -83,6 +85,7 @@ class Batches(Deliveries):
             sources=tuple(sorted(session.scalars(sources))),
             changes=tuple(Change(row.receipt, row.kind, row.sent_at) for row in session.scalars(changes)),
             resumed=resumed,
+            decisions=decisions_of(session, batch.id) if batch.stage == "silver" else (),
         )
 
     def record_members(self, batch: Batch, results: Iterable[MemberResult]) -> None:
@@ -172,7 +175,7 @@ def waiting(session: Session) -> list[str]:
 def _fill(session: Session, batch: BatchRow) -> bool:
     """Put all that is new into a batch; False when there is nothing."""
     pending = select(ChangeRow).where(ChangeRow.batch.is_(None))
-    changes: list[ChangeRow] = []
+    changes: list[ChangeRow | DecisionRow] = []
     if batch.stage == "bronze":
         receipts, sources = waiting(session), []
         changes = list(
@@ -183,7 +186,7 @@ def _fill(session: Session, batch: BatchRow) -> bool:
         held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch.in_(sources)).distinct()
         receipts = list(session.scalars(held))
         if batch.stage == "silver":
-            changes = list(session.scalars(pending.where(ChangeRow.kind != REREAD)))
+            changes = [*session.scalars(pending.where(ChangeRow.kind != REREAD)), *waiting_decisions(session)]
     if not receipts and not sources and not changes:
         return False
     session.add(batch)

@@ -13,14 +13,18 @@ from sqlalchemy.orm import Session
 from khlang.errors import BusyError, KhlangError
 from khlang.lake.keys import LAKE, Key
 from khlang.lake.ledger.batches import move_versions, record_tables
+from khlang.lake.ledger.decisions import DecisionRow
 from khlang.lake.ledger.models import Base, BatchRow, KeyVersionRow
 from khlang.lake.ledger.values import ROTATE
 
 FIRST = 1
 """The version in force before any rotation."""
 
-PSEUDONYMS: tuple[tuple[type[Base], str, tuple[str, ...]], ...] = ()
-"""(table, column, letters) of the ledger's own pseudonyms; they move with the tables'."""
+PSEUDONYMS: tuple[tuple[type[Base], str], ...] = (
+    (DecisionRow, "patient_pseudonym"),
+    (DecisionRow, "person_pseudonym"),
+)
+"""(table, column) of the ledger's own pseudonyms of citizens and patients; they move with the tables'."""
 
 Carry = Callable[[Sequence[str]], Sequence[str]]
 """Pseudonyms of the old version -> those of the new one, in order."""
@@ -68,8 +72,8 @@ class Rotations:
                 raise KhlangError("batch.closed", f"batch {batch} is not open")
             record_tables(session, batch, versions, {})
             move_versions(session, batch)
-            for model, column, letters in PSEUDONYMS:
-                _carry(session, model, column, letters, carry)
+            for model, column in PSEUDONYMS:
+                _carry(session, model, column, carry)
             told = {"key_id": key.id, "created": key.created, "in_force_since": func.now()}
             noted = upsert(KeyVersionRow).values(purpose=key.purpose, version=key.version, **told)
             session.execute(noted.on_conflict_do_update(index_elements=["purpose", "version"], set_=told))
@@ -77,8 +81,8 @@ class Rotations:
             session.execute(closed.values(state="committed", committed_at=func.now()))
 
 
-def _carry(session: Session, model: type[Base], column: str, letters: tuple[str, ...], carry: Carry) -> None:
+def _carry(session: Session, model: type[Base], column: str, carry: Carry) -> None:
     """One column of pseudonyms from version to version."""
-    rows = [row for row in session.scalars(select(model)) if str(getattr(row, column) or "")[:1] in letters]
+    rows = [row for row in session.scalars(select(model)) if getattr(row, column) is not None]
     for row, moved in zip(rows, carry([getattr(row, column) for row in rows]), strict=True):
         setattr(row, column, moved)
