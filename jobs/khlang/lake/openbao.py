@@ -82,7 +82,9 @@ class BaoSource:
                     if forget:
                         server.destroy_until(version)
                     return keys
-        raise StackError("key.contended", "others change the key store all the time", "", self.url, "try again")
+        raise StackError(
+            "key.contended", "others change the key store all the time", "", self.url, "try again"
+        )
 
     @contextmanager
     def _signed_in(self) -> Iterator[_Server]:

@@ -132,7 +132,7 @@ def _ready(settings: Settings) -> None:
     kept = json.loads((own / "unseal.json").read_text())
     if client.sys.is_sealed():
         client.sys.submit_unseal_key(kept["key"])
-    _await_active(settings)
+    await_active(settings)
     client.token = kept["root"]
     if not all((own / f"{role}.json").exists() for role in ROLES):
         _set_up(client, own)
@@ -152,7 +152,7 @@ def client_of(settings: Settings, token: str = "") -> Any:
     return hvac.Client(url, token=token, timeout=10, session=session)
 
 
-def _await_active(settings: Settings, seconds: float = 30) -> None:
+def await_active(settings: Settings, seconds: float = 30) -> None:
     """A server of raft needs a moment to become its own leader."""
     client, deadline = client_of(settings), time.monotonic() + seconds
     while client.sys.read_health_status(method="HEAD").status_code != 200:
