@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,13 +13,11 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add the commands of the key store."""
     keys = typer.Typer(help="The key store: ids and ages of keys, never their bytes.", no_args_is_help=True)
-    keys.callback()(_keys)
     keys.command("show")(show)
+    keys.command("create")(create)
+    keys.command("rotate")(rotate)
+    keys.command("retire")(retire)
     app.add_typer(keys, name="keys")
-
-
-def _keys() -> None:
-    """Keep `show` a word of its own while it is the only one."""
 
 
 def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False) -> None:
@@ -49,3 +48,39 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="one JSON object a
     for row in rows:
         table.add_row(*map(str, row.values()))
     Console().print(table)
+
+
+def create() -> None:
+    """Make the key store that the settings name, a key for each purpose; one that is there is kept."""
+    from khlang.lake import keys
+    from khlang.settings import load
+
+    store = keys.create(load())
+    typer.echo(f"{len(store.listed())} keys")
+
+
+Kind = Annotated[str, typer.Argument(help="vault (zips of landing) or names (the name books)")]
+
+
+def rotate(purpose: Kind) -> None:
+    """A new key-encryption key, and every data key wrapped anew under it. Cut off, run it again: it goes on."""
+    from khlang.lake.rotation import rotate as rotated
+    from khlang.settings import load
+
+    done = rotated(load(), purpose, _actor())
+    told = "completed the rotation to" if done.resumed else "rotated to"
+    typer.echo(f"{told} {done.purpose} v{done.version}: {done.rewrapped} data keys wrapped anew")
+
+
+def retire(purpose: Kind, version: Annotated[int, typer.Argument(help="the old version")]) -> None:
+    """Destroy an old key-encryption key, when nothing is wrapped under it any more. Exit 4: something is."""
+    from khlang.lake.rotation import retire as retired
+    from khlang.settings import load
+
+    retired(load(), purpose, version, _actor())
+    typer.echo(f"{purpose} v{version} is destroyed")
+
+
+def _actor() -> str:
+    """Whom the audit names."""
+    return getpass.getuser()

@@ -15,7 +15,8 @@ import requests
 from hvac import exceptions as said
 
 from khlang.errors import KhlangError, PrivacyError, SettingsError, StackError
-from khlang.lake.keys import CREATE, RESTORE, Edit, Key, decoded, encoded
+from khlang.lake.keyfile import decoded, encoded
+from khlang.lake.keys import CREATE, RESTORE, Edit, Key
 from khlang.settings import Settings
 
 EMBEDDED = "khlang/keys"

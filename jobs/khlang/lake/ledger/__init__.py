@@ -15,15 +15,16 @@ from khlang.lake.ledger.schema import engine, migrate
 from khlang.lake.ledger.sent import Sent, SentZip
 from khlang.lake.ledger.values import Batch, Change, DeliveredMember, Delivery, FileBalance, Judged, Stage
 from khlang.lake.ledger.withheld import Recount, Reread, Withheld, Withholding
+from khlang.lake.ledger.wrapped import Wrapped, WrappedKeys
 from khlang.settings import Settings
 
 __all__ = [
     "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded",
-    "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "migrate", "receipt_number",
+    "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "Wrapped", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms, WrappedKeys):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

@@ -241,6 +241,7 @@ class KeyVersionRow(Base):
     key_id: Mapped[str]
     created: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    retired_at: Mapped[datetime | None]
 
 
 class PolicyDigestRow(Base):
