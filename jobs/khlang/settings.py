@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     key_store_ca: str = Field(
         "", description="PEM file of who signed OpenBao's certificate; empty: the system's own list"
     )
+    custody: bool = Field(
+        False, description="whether custodians together may have one pseudonym traced back to its person"
+    )
     landing_lock_days: int = Field(365, description="object lock of landing, days")
     max_members: int = Field(200, description="zip.bomb: more members than this")
     max_member_bytes: int = Field(16 << 30, description="zip.bomb: one member inflates to more")

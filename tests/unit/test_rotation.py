@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from khlang.errors import PrivacyError, SettingsError, StoreError
 from khlang.lake import rotation
 from khlang.lake.keys import KeyStore
-from khlang.lake.ledger import Delivery, Ledger
+from khlang.lake.ledger import Delivery, Ledger, Wrapped
 from khlang.lake.names import NameBooks
 from khlang.lake.rotation import GRACE, retire, rotate
 from khlang.lake.sealing import new_key, open_key
@@ -255,6 +255,14 @@ def test_a_rewrapped_fragment_leaves_no_superseded_copy_and_never_undoes_another
     assert NameBooks(lake).rewrap("99001", "R2") is (books._keys.key("names").version == 1)
     kept = client.list_object_versions(Bucket=lake.bucket("landing"), Prefix="_names/99001/R2")["Versions"]
     assert len(kept) == 1
+
+
+def test_a_data_key_that_was_replaced_meanwhile_is_not_overwritten(lake: Settings) -> None:
+    (made,) = _fill(lake, 1)
+    with Ledger.open(lake) as ledger:
+        assert ledger.rewrap([(Wrapped(made.receipt, b"as it was before an erasure", 1), b"anew", 2)]) == 0
+        assert ledger.delivery(made.receipt).wrapped_key == made.wrapped_key
+        assert ledger.rewrap([(Wrapped(made.receipt, made.wrapped_key, 1), b"anew", 2)]) == 1
 
 
 @pytest.mark.parametrize("purpose", ["lake", "study-1"])

@@ -8,6 +8,7 @@ from khlang.lake.ledger.again import Rereading
 from khlang.lake.ledger.alarms import Alarm, Alarms, Cause, Settled
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
+from khlang.lake.ledger.custody import Custody, Deal, Request
 from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.passes import Passes
 from khlang.lake.ledger.registry import Loaded, Registry, Release
@@ -19,12 +20,13 @@ from khlang.lake.ledger.wrapped import Wrapped, WrappedKeys
 from khlang.settings import Settings
 
 __all__ = [
-    "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded",
-    "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "Wrapped", "migrate", "receipt_number",
+    "Alarm", "Batch", "Cause", "Change", "Deal", "DeliveredMember", "Delivery", "FileBalance", "Judged",
+    "Ledger", "Loaded", "Recount", "Release", "Request", "Reread", "SentZip", "Settled", "Stage", "Withheld",
+    "Wrapped", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms, WrappedKeys):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms, WrappedKeys, Custody):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod
