@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     keys.command("create")(create)
     keys.command("rotate")(rotate)
     keys.command("retire")(retire)
+    keys.command("scan")(scan)
     app.add_typer(keys, name="keys")
 
 
@@ -79,6 +80,30 @@ def retire(purpose: Kind, version: Annotated[int, typer.Argument(help="the old v
 
     retired(load(), purpose, version, _actor())
     typer.echo(f"{purpose} v{version} is destroyed")
+
+
+def scan() -> None:
+    """Does any key's bytes stand in an object, a database, a file or a process's environment? Exit 4: one does."""
+    from khlang.errors import PrivacyError
+    from khlang.lake.scan.keybytes import key_search, keys_of, scan_keys
+    from khlang.lake.scan.report import Report
+    from khlang.settings import load
+
+    settings = load()
+    report = Report(key_search(keys_of(settings)))
+    scan_keys(settings, report, lambda part, searched: typer.echo(f"searching {part}"))
+    for hit in report.hits():
+        typer.echo(f"{hit.where}: {hit.kind} as {hit.spelling}, at byte {hit.offset}")
+    for where, why in sorted(report.unread.items()):
+        typer.echo(f"not read: {where} ({why})")
+    keys, searched = len(report.search.canaries.values), report.totals["bytes"]
+    typer.echo(
+        f"{keys} keys in {searched:,} bytes of {report.totals['sources']:,} sources: {len(report.hits())} found"
+    )
+    if report.counts or report.unread:
+        words = ("a key stands outside the key store, or not all could be read", "พบกุญแจนอกที่เก็บกุญแจ")
+        step = "docs/runbooks/keys.md: rotate the key, then erase the copy"
+        raise PrivacyError("key.leaked", *words, "see above", step)
 
 
 def _actor() -> str:
