@@ -165,6 +165,14 @@ def test_a_request_is_opened_once_and_its_shares_are_gone(lake: Settings, shares
     assert not (lake.root / "keys" / "custody" / f"{request}.key").exists()
 
 
+def test_of_two_who_open_a_request_at_once_one_does(lake: Settings, shares: list[str]) -> None:
+    request = _asked(lake)
+    with Ledger.open(lake) as ledger:
+        ledger.open_request("first", request, datetime.now(UTC))
+        _refused("custody.opened", ledger.open_request, "second", request, datetime.now(UTC))
+    assert len(shares) == 3
+
+
 def test_shares_of_a_former_deal_approve_nothing(lake: Settings, shares: list[str]) -> None:
     before = _asked(lake)
     fresh = deal(lake, 3, 2, "officer")
