@@ -61,7 +61,7 @@ def brute_force(
     seed: Annotated[int, typer.Option(help="same seed, same people")] = 1,
     workers: Annotated[int, typer.Option(help="processes; 0: one for each core")] = 0,
 ) -> None:
-    """Hash a district's citizen ids against stolen pseudonyms: 0 fall without the key, plain hashes all. Exit 1: not so."""
+    """Hash a district's citizen ids against stolen pseudonyms: 0 fall without the key, plain hashes all. Exit 1: no."""
     from khlang.synth.brute_force import SPACE, Stolen, Tried, cores, holds, siege
 
     def _say(one: Tried) -> None:
