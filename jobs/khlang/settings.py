@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     )
     key_store: str = Field(
         "",
-        description="file:PATH or openbao:https://HOST:PORT/MOUNT/PATH of the key store; openbao: alone is the "
+        description="file:PATH or openbao:https://keys.example:8200/MOUNT/PATH of the key store; openbao: alone is the "
         "embedded server; empty: file:keys/keys.json in KHLANG_HOME",
     )
     key_store_credentials: str = Field(

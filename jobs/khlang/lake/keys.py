@@ -92,7 +92,7 @@ def source_of(settings: Settings) -> KeySource:
     scheme, _, place = (settings.key_store or "file:keys/keys.json").partition(":")
     if scheme not in SOURCES:
         words = f"no key store of kind {scheme!r}; known: {', '.join(sorted(SOURCES))}"
-        step = "set it to file:PATH or openbao:https://HOST:PORT/MOUNT/PATH, or leave it empty"
+        step = "set it to file:PATH or openbao:https://keys.example:8200/MOUNT/PATH, or leave it empty"
         raise SettingsError("key.scheme", words, "ไม่รู้จักที่เก็บกุญแจชนิดนี้", "KHLANG_KEY_STORE", step)
     return SOURCES[scheme](settings, place)
 

