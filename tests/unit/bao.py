@@ -83,8 +83,8 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
     """A server for the tests of one module."""
     home = tmp_path_factory.mktemp("bao")
     lake = Lake(home, free_base_port(21500), (("KHLANG_KEY_STORE", "openbao:"),))
-    lake.run("up", "--only", "keys")
     try:
+        lake.run("up", "--only", "keys")
         yield Bao(lake)
     finally:
         lake.run("down")
