@@ -21,7 +21,7 @@ OFFSETS = {
     "landing_s3": 10, "landing_master": 11, "landing_volume": 12, "landing_filer": 13,
     "landing_metrics": 14,
     "database": 20, "airflow": 30, "airflow_worker_log": 31, "airflow_triggerer_log": 32,
-    "superset": 40, "front_door": 50, "spark_ui": 60, "spark_driver": 61, "openbao": 70,
+    "superset": 40, "front_door": 50, "spark_ui": 60, "spark_driver": 61, "openbao": 70, "openbao_cluster": 71,
 }  # fmt: skip
 """Service -> offset from the base port; SeaweedFS adds 10000 for its gRPC ports."""
 
@@ -61,7 +61,20 @@ class Settings(BaseSettings):
     bucket_prefix: str = Field(
         "", description="put before the bucket names inbox, landing, bronze, silver, gold"
     )
-    key_store: str = Field("", description="file:PATH of the key store; empty: KHLANG_HOME/keys/keys.json")
+    key_store: str = Field(
+        "",
+        description="file:PATH or openbao:https://keys.example:8200/MOUNT/PATH of the key store; openbao: alone is the "
+        "embedded server; empty: file:keys/keys.json in KHLANG_HOME",
+    )
+    key_store_credentials: str = Field(
+        "", description="0600 file by which OpenBao lets in: role_id and secret_id, or token, as JSON"
+    )
+    key_store_ca: str = Field(
+        "", description="PEM file of who signed OpenBao's certificate; empty: the system's own list"
+    )
+    custody: bool = Field(
+        False, description="whether custodians together may have one pseudonym traced back to its person"
+    )
     landing_lock_days: int = Field(365, description="object lock of landing, days")
     max_members: int = Field(200, description="zip.bomb: more members than this")
     max_member_bytes: int = Field(16 << 30, description="zip.bomb: one member inflates to more")

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import pickle
 import secrets
+import time
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from khlang.commands.jobs import JOBS, run_job
 from khlang.errors import PrivacyError, SettingsError
 from khlang.lake import keys
 from khlang.lake.keys import KeyStore, weakness
+from khlang.portal.app import make
 from khlang.settings import Settings
 
 
@@ -154,3 +158,65 @@ def test_a_named_file_counts_from_the_home(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, key_store="file:elsewhere/store.json")
     keys.create(settings)
     assert (tmp_path / "elsewhere" / "store.json").exists()
+
+
+def test_two_who_add_keys_to_a_file_at_once_lose_none(settings: Settings) -> None:
+    keys.create(settings)
+
+    def _adds(_: int) -> set[str]:
+        store = KeyStore.open(settings)
+        return {store.add("study").id for _ in range(5)}
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set[str]().union(*pool.map(_adds, range(4)))
+    kept = [key.id for key in KeyStore.open(settings).listed() if key.purpose == "study"]
+    assert len(kept) == 20 and set(kept) == made
+
+
+def test_a_store_that_is_open_finds_a_version_that_another_process_made(settings: Settings) -> None:
+    opened = keys.create(settings)
+    made = KeyStore.open(settings).add("vault")
+    assert opened.key("vault").version == 1 and opened.key("vault", 2).material == made.material
+
+
+def test_new_work_of_a_long_lived_process_takes_the_newest_version_soon(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = keys.create(settings)
+    KeyStore.open(settings).add("vault")
+    assert opened.renewed().key("vault").version == 1
+    now = time.monotonic()
+    monkeypatch.setattr("khlang.lake.keys.time.monotonic", lambda: now + keys.RENEW_SECONDS + 1)
+    assert opened.renewed().key("vault").version == 2
+
+
+def test_an_old_version_is_removed_and_the_newest_never(settings: Settings) -> None:
+    store = keys.create(settings)
+    store.add("vault")
+    with pytest.raises(PrivacyError, match=r"key\.newest"):
+        store.remove("vault", 2)
+    store.remove("vault", 1)
+    assert KeyStore.open(settings).versions("vault") == (2,)
+    assert store.add("vault").version == 3
+
+
+def _unfit(settings: Settings, how: str) -> Settings:
+    """A lake whose key store is missing, or holds a short or a test key."""
+    if how != "missing":
+        keys.create(settings)
+        material = secrets.token_bytes(31) if how == "short" else b"test-key-test-key-test-key-test!"
+        _change(settings, lambda rows: rows[0].update(key=b64encode(material).decode()))
+    return settings
+
+
+@pytest.mark.parametrize("how", ["missing", "short", "test"])
+@pytest.mark.parametrize("job", JOBS)
+def test_no_job_starts_over_an_unfit_key_store(settings: Settings, job: str, how: str) -> None:
+    with pytest.raises(PrivacyError, match=r"key\.(missing|weak)"):
+        run_job(job, _unfit(settings, how))
+
+
+@pytest.mark.parametrize("how", ["missing", "short", "test"])
+def test_the_page_does_not_open_over_an_unfit_key_store(settings: Settings, how: str) -> None:
+    with pytest.raises(PrivacyError, match=r"key\.(missing|weak)"):
+        make(_unfit(settings, how))

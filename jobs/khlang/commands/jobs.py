@@ -47,7 +47,10 @@ class Outcome:
 
 def run_job(name: str, settings: Settings) -> Outcome:
     """Run one job in this process; its errors pass through with their own exit codes."""
+    from khlang.lake.keys import KeyStore
+
     start = time.perf_counter()
+    KeyStore.open(settings)  # no job starts over a key store that is missing or unfit, idle or not
     work: Callable[[Settings], Any] = import_module(JOBS[name]).run
     return Outcome(name, as_mapping(work(settings)), time.perf_counter() - start)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
-import os
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import NoReturn, Protocol, Self
 
 from khlang.conform.pseudonym import KEY_BYTES, Pseudonymiser
@@ -25,8 +22,11 @@ LAKE = "lake"
 PURPOSES = (LAKE, VAULT, NAME_BOOK)
 """Keys of a new store. Further audiences (research agreements) are added by name."""
 
-_CREATE = "run `khlang up`, which makes a key store at its first start"
-_RESTORE = "restore the key store from its backup: new keys would part new rows from those that are there"
+RENEW_SECONDS = 60.0
+"""A process that lives long reads the store again after so long: new work is never far behind a rotation."""
+
+CREATE = "run `khlang up`, which makes a key store at its first start, or `khlang keys create`"
+RESTORE = "restore the key store from its backup: new keys would part new rows from those that are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ class Key:
         raise PrivacyError("key.pickled", "a key is never pickled")
 
 
+Edit = Callable[[list[Key]], list[Key]]
+"""The present keys -> the keys to store."""
+
+
 class KeySource(Protocol):
     """Where the keys lie: a 0600 file in the embedded stack, a secret service in production."""
 
@@ -55,77 +59,42 @@ class KeySource(Protocol):
         """Whether there is a store to read."""
 
     def read(self) -> list[Key]:
-        """All keys, checked; raises PrivacyError."""
+        """All keys; raises PrivacyError when there is no store or it has another form."""
 
-    def write(self, keys: list[Key]) -> None:
-        """Replace the stored keys in one step."""
+    def change(self, edit: Edit, forget: bool = False) -> list[Key]:
+        """Store what `edit` makes of the present keys (none when there is no store) and return it.
 
-
-class FileSource:
-    """Keys in one JSON file that only its owner may read."""
-
-    def __init__(self, path: Path) -> None:
-        """The file; its folder is made 0700 on the first write."""
-        self.path = path
-
-    def exists(self) -> bool:
-        """Whether the file is there."""
-        return self.path.exists()
-
-    def read(self) -> list[Key]:
-        """Read and check; a file that others may read is refused, not repaired: it may have been copied."""
-        if not self.exists():
-            raise PrivacyError("key.missing", "there is no key store", "ไม่พบที่เก็บกุญแจ", "key store", _CREATE)
-        mode = self.path.stat().st_mode & 0o777
-        if mode & 0o077:
-            words = f"the key store has mode {mode:o}, others may have read it"
-            step = "chmod 600 if you are sure that nobody did, else make new keys"
-            raise PrivacyError("key.mode", words, "ผู้อื่นอาจอ่านที่เก็บกุญแจได้", "key store", step)
-        try:
-            stored = json.loads(self.path.read_text("utf-8"))["keys"]
-            return [_decoded(row) for row in stored]
-        except (ValueError, KeyError, TypeError) as wrong:
-            other = ("the key store has another form", "รูปแบบของที่เก็บกุญแจไม่ถูกต้อง")
-            raise PrivacyError("key.unreadable", *other, "key store", _RESTORE) from wrong
-
-    def write(self, keys: list[Key]) -> None:
-        """Write beside and rename, so that a crash never leaves half a store."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = self.path.with_suffix(f".{os.getpid()}.new")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"keys": [_encoded(key) for key in keys]}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, self.path)
+        Two that change at once do so one after the other: `edit` may be called again with the other's keys.
+        `forget`: what the store keeps of earlier states is destroyed too.
+        """
 
 
-def _encoded(key: Key) -> dict[str, object]:
-    """Key -> row of the file."""
-    created, material = key.created.isoformat(), base64.b64encode(key.material).decode()
-    return {"purpose": key.purpose, "version": key.version, "created": created, "key": material}
+def _file(settings: Settings, place: str) -> KeySource:
+    """A file; relative paths count from KHLANG_HOME."""
+    from khlang.lake.keyfile import FileSource
+
+    return FileSource(settings.root / place)
 
 
-def _decoded(row: Mapping[str, str | int]) -> Key:
-    """Row of the file -> Key."""
-    material = base64.b64decode(str(row["key"]), validate=True)
-    created = datetime.fromisoformat(str(row["created"]))
-    return Key(str(row["purpose"]), int(row["version"]), created, material)
+def _openbao(settings: Settings, place: str) -> KeySource:
+    """A secret of an OpenBao server."""
+    from khlang.lake.openbao import BaoSource
+
+    return BaoSource.of(settings, place)
 
 
-SOURCES: Mapping[str, Callable[[str], KeySource]] = {"file": lambda place: FileSource(Path(place))}
+SOURCES: Mapping[str, Callable[[Settings, str], KeySource]] = {"file": _file, "openbao": _openbao}
 """Scheme of settings.key_store -> what reads it."""
 
 
-def _source(settings: Settings) -> KeySource:
-    """The key store that the settings name; relative file paths count from KHLANG_HOME."""
-    named = settings.key_store or "file:keys/keys.json"
-    scheme, _, place = named.partition(":")
+def source_of(settings: Settings) -> KeySource:
+    """The key store that the settings name."""
+    scheme, _, place = (settings.key_store or "file:keys/keys.json").partition(":")
     if scheme not in SOURCES:
         words = f"no key store of kind {scheme!r}; known: {', '.join(sorted(SOURCES))}"
-        step = "set it to file:PATH, or leave it empty"
+        step = "set it to file:PATH or openbao:https://keys.example:8200/MOUNT/PATH, or leave it empty"
         raise SettingsError("key.scheme", words, "ไม่รู้จักที่เก็บกุญแจชนิดนี้", "KHLANG_KEY_STORE", step)
-    return SOURCES[scheme](str(settings.root / place) if scheme == "file" else place)
+    return SOURCES[scheme](settings, place)
 
 
 def weakness(material: bytes) -> str | None:
@@ -148,32 +117,42 @@ def _checked(keys: list[Key]) -> list[Key]:
     for key in keys:
         if (weak := weakness(key.material)) is not None:
             words = f"key {key.purpose} v{key.version} is {weak}"
-            raise PrivacyError("key.weak", words, "กุญแจไม่ปลอดภัย", "key store", _RESTORE)
+            raise PrivacyError("key.weak", words, "กุญแจไม่ปลอดภัย", "key store", RESTORE)
     places = {(key.purpose, key.version) for key in keys}
     if len({key.material for key in keys}) < len(keys) or len(places) < len(keys):
         words = "two entries of the key store are the same"
-        raise PrivacyError("key.repeated", words, "มีกุญแจซ้ำ", "key store", _RESTORE)
+        raise PrivacyError("key.repeated", words, "มีกุญแจซ้ำ", "key store", RESTORE)
     for purpose in PURPOSES:
         if all(key.purpose != purpose for key in keys):
             words = f"the key store has no key for {purpose}"
-            raise PrivacyError("key.missing", words, "กุญแจไม่ครบ", "key store", _RESTORE)
+            raise PrivacyError("key.missing", words, "กุญแจไม่ครบ", "key store", RESTORE)
     return keys
 
 
 class KeyStore:
     """All keys of this lake, checked. Open it in the process that needs it; it can not be pickled."""
 
-    __slots__ = ("_keys", "_source")
+    __slots__ = ("_keys", "_read_at", "_source")
 
     def __init__(self, source: KeySource, keys: list[Key]) -> None:
         """A source and its keys; raises PrivacyError unless every key is fit for use."""
         self._source = source
+        self._take(keys)
+
+    def _take(self, keys: list[Key]) -> None:
         self._keys = {(key.purpose, key.version): key for key in _checked(keys)}
+        self._read_at = time.monotonic()
+
+    def renewed(self) -> Self:
+        """This store, read again when that was long ago: for new work of a process that lives long."""
+        if time.monotonic() - self._read_at > RENEW_SECONDS:
+            self._take(self._source.read())
+        return self
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """The key store that the settings name; raises PrivacyError when it is missing or unfit."""
-        source = _source(settings)
+        source = source_of(settings)
         return cls(source, source.read())
 
     def listed(self) -> tuple[Key, ...]:
@@ -186,12 +165,14 @@ class KeyStore:
 
     def key(self, purpose: str, version: int | None = None) -> Key:
         """One key; the newest version when none is named. Raises PrivacyError when it is not there."""
+        if version is not None and (purpose, version) not in self._keys:
+            self._take(self._source.read())  # another process may have made it since
         versions = self.versions(purpose)
         wanted = versions[-1] if version is None and versions else version
         if wanted is None or wanted not in versions:
             named = f" v{version}" if version is not None else ""
             words = f"the key store has no key {purpose}{named}"
-            raise PrivacyError("key.missing", words, "ไม่มีกุญแจนี้", "key store", _RESTORE)
+            raise PrivacyError("key.missing", words, "ไม่มีกุญแจนี้", "key store", RESTORE)
         return self._keys[(purpose, wanted)]
 
     def pseudonymiser(self, audience: str = LAKE, version: int | None = None) -> Pseudonymiser:
@@ -208,11 +189,25 @@ class KeyStore:
 
     def add(self, purpose: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Key:
         """A new version of a purpose's key (or the first of a new audience), stored before it is used."""
-        version = max(self.versions(purpose), default=0) + 1
-        key = _new(purpose, version, clock())
-        self._source.write([*self.listed(), key])
-        self._keys[(purpose, version)] = key
-        return key
+        made: list[Key] = []
+
+        def _one_more(keys: list[Key]) -> list[Key]:
+            versions = [key.version for key in _checked(keys) if key.purpose == purpose]
+            made.append(_new(purpose, max(versions, default=0) + 1, clock()))
+            return [*keys, made[-1]]
+
+        self._take(self._source.change(_one_more))
+        return made[-1]
+
+    def remove(self, purpose: str, version: int) -> None:
+        """Destroy an old version: what was kept under it opens no more. The newest one is never removed."""
+
+        def _without(keys: list[Key]) -> list[Key]:
+            if version >= max(key.version for key in _checked(keys) if key.purpose == purpose):
+                raise PrivacyError("key.newest", f"{purpose} v{version} is in use", "กุญแจนี้ยังใช้งานอยู่")
+            return [key for key in keys if (key.purpose, key.version) != (purpose, version)]
+
+        self._take(self._source.change(_without, forget=True))
 
     def __repr__(self) -> str:
         """Purposes and versions only."""
@@ -230,8 +225,8 @@ def _new(purpose: str, version: int, created: datetime) -> Key:
 
 def create(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> KeyStore:
     """Make the key store with one key per purpose; an existing one is opened and never overwritten."""
-    source = _source(settings)
+    source = source_of(settings)
     if not source.exists():
         created = clock()
-        source.write([_new(purpose, 1, created) for purpose in PURPOSES])
+        source.change(lambda keys: keys or [_new(purpose, 1, created) for purpose in PURPOSES])
     return KeyStore.open(settings)

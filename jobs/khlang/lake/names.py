@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -18,8 +18,8 @@ from khlang.conform.unpack import Entry, Unpacked
 from khlang.errors import StoreError
 from khlang.lake.keys import NAME_BOOK, KeyStore
 from khlang.lake.ledger import Delivery, Ledger
-from khlang.lake.objects import Objects, Refused
-from khlang.lake.sealing import new_key, open_key, seal, unseal
+from khlang.lake.objects import CHANGED, GONE, Objects, Refused
+from khlang.lake.sealing import new_key, open_key, rewrapped, seal, unseal
 from khlang.lake.stores import boto
 from khlang.lake.vault import AHEAD
 from khlang.settings import Settings
@@ -61,7 +61,7 @@ class NameBooks:
     def write(self, hospcode: str, receipt: str, plain: bytes) -> None:
         """Seal the names of one delivery (`Names.to_bytes`); writing them again replaces them."""
         context = _context(hospcode, receipt)
-        key = new_key(self._keys, context, NAME_BOOK)
+        key = new_key(self._keys.renewed(), context, NAME_BOOK)
         pieces = seal(io.BytesIO(plain), len(plain), key, context)
         body = _HEAD.pack(key.version, len(key.wrapped)) + key.wrapped + b"".join(pieces)
         try:
@@ -75,6 +75,52 @@ class NameBooks:
             Bucket=self._bucket, Key=f"_{_context(hospcode, receipt)}"
         )
 
+    def every(self) -> Iterator[tuple[str, str]]:
+        """(facility, receipt) of every fragment."""
+        for place in self._keys_below("_names/"):
+            hospcode, _, receipt = place.partition("/")
+            yield hospcode, receipt
+
+    def version(self, hospcode: str, receipt: str) -> int | None:
+        """Version of the key that a fragment is wrapped under; None when it is gone."""
+        place = f"_{_context(hospcode, receipt)}"
+        try:
+            return int(_HEAD.unpack(self._objects.get(self._bucket, place, (0, _HEAD.size)))[0])
+        except StoreError as error:
+            if error.code == "store.changed":
+                return None
+            raise
+
+    def rewrap(self, hospcode: str, receipt: str) -> bool:
+        """A fragment's data key wrapped under the newest key; True when it was under an older one.
+
+        Written only over the content that was read: who writes or erases it meanwhile is asked again. The
+        superseded content goes, which the store would keep as an earlier version.
+        """
+        context = _context(hospcode, receipt)
+        place = {"Bucket": self._bucket, "Key": f"_{context}"}
+        client = boto(self._settings, "landing")
+        newest = self._keys.key(NAME_BOOK).version
+        while True:
+            try:
+                found = client.get_object(**place)  # type: ignore[arg-type]
+                body = found["Body"].read()
+                version, length = _HEAD.unpack_from(body)
+                if version >= newest:
+                    return False
+                start = _HEAD.size + length
+                key = rewrapped(self._keys, body[_HEAD.size : start], version, context, NAME_BOOK)
+                fresh = _HEAD.pack(key.version, len(key.wrapped)) + key.wrapped + body[start:]
+                client.put_object(**place, Body=fresh, IfMatch=found["ETag"])  # type: ignore[arg-type]
+                client.delete_object(**place, VersionId=found["VersionId"])  # type: ignore[arg-type]
+                return True
+            except ClientError as refused:
+                code = refused.response["Error"]["Code"]
+                if code in GONE:
+                    return False
+                if code not in CHANGED:
+                    raise _failed("store.write", "a name book could not be rewrapped") from refused
+
     def read(self, hospcode: str) -> Names:
         """All fragments of a facility as one; raises when any of them can not be read (fails closed)."""
         return Names.from_parts([self._fragment(hospcode, receipt) for receipt in self._list(hospcode)])
@@ -87,14 +133,17 @@ class NameBooks:
 
     def _list(self, hospcode: str) -> list[str]:
         """Receipts of a facility's fragments, sorted."""
-        prefix = f"_{_context(hospcode, '')}"
+        return sorted(self._keys_below(f"_{_context(hospcode, '')}"))
+
+    def _keys_below(self, prefix: str) -> list[str]:
+        """What stands below a prefix, without it."""
         lister = boto(self._settings, "landing").get_paginator("list_objects_v2")
         pages = lister.paginate(Bucket=self._bucket, Prefix=prefix)
         try:
             listed = [entry for page in pages for entry in page.get("Contents", [])]
         except (BotoCoreError, ClientError) as refused:
             raise _failed("store.read", "the name books could not be listed") from refused
-        return sorted(entry["Key"].removeprefix(prefix) for entry in listed)
+        return [entry["Key"].removeprefix(prefix) for entry in listed]
 
     def _told(self, hospcode: str, receipt: str) -> bytes | None:
         """A fragment, or None where a delivery has none."""

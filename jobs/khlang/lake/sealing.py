@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from khlang.errors import StoreError
-from khlang.lake.keys import VAULT, KeyStore
+from khlang.lake.keys import VAULT, Key, KeyStore
 
 CHUNK = 1 << 18
 WINDOW = 1 << 22
@@ -41,10 +41,18 @@ class DataKey:
 
 def new_key(store: KeyStore, context: str, purpose: str = VAULT) -> DataKey:
     """A fresh data key, wrapped under the newest key-encryption key and bound to the object it is for."""
-    outer = store.key(purpose)
-    material, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE)
+    return _wrapped(store.key(purpose), secrets.token_bytes(32), context)
+
+
+def _wrapped(outer: Key, material: bytes, context: str) -> DataKey:
+    nonce = secrets.token_bytes(_NONCE)
     wrapped = nonce + AESGCM(outer.material).encrypt(nonce, material, context.encode())
     return DataKey(wrapped, outer.version, material)
+
+
+def rewrapped(store: KeyStore, wrapped: bytes, version: int, context: str, purpose: str = VAULT) -> DataKey:
+    """The same data key under the newest key-encryption key: what it sealed stays as it is."""
+    return _wrapped(store.key(purpose), open_key(store, wrapped, version, context, purpose).material, context)
 
 
 def open_key(store: KeyStore, wrapped: bytes, version: int, context: str, purpose: str = VAULT) -> DataKey:

@@ -75,7 +75,7 @@ class Vault:
 
     def new_key(self, receipt: str) -> DataKey:
         """A data key for one delivery."""
-        return new_key(self._keys, receipt)
+        return new_key(self._keys.renewed(), receipt)
 
     def put(self, delivery: Delivery, source: BinaryIO) -> None:
         """Seal and store a zip, then read it back and compare; raises StoreError unless all bytes are there.

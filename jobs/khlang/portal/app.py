@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from khlang.lake.keys import KeyStore
 from khlang.lake.ledger import Ledger
 from khlang.lake.secrets import Secrets
 from khlang.portal import entry, receipts, transfer
@@ -31,6 +32,7 @@ STATIC = Path(__file__).with_name("static")
 
 def make(settings: Settings) -> Starlette:
     """The application over one lake; its background work starts and ends with it."""
+    KeyStore.open(settings)  # a page that could not seal what it is sent does not open
     app = Starlette(
         routes=_routes(),
         middleware=[

@@ -66,7 +66,7 @@ def _unit(
         command=(str(_binary()), *command),
         healthy=healthy,
         folder=_home(settings),
-        needs=("database",),
+        needs=("keys", "database"),
         prepare=prepare,
         ready=ready,
         env=_environment(settings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from khlang.lake.stores import Which
 from khlang.settings import Settings
-from khlang.stack import airflow, front_door, postgres, seaweed, superset
+from khlang.stack import airflow, front_door, openbao, postgres, seaweed, superset
 from khlang.stack.service import Service
 
 
@@ -13,4 +13,5 @@ def services(settings: Settings) -> tuple[Service, ...]:
     elsewhere: dict[Which, str] = {"lake": settings.lake_endpoint, "landing": settings.landing_endpoint}
     stores = [seaweed.service(settings, which) for which, endpoint in elsewhere.items() if not endpoint]
     pages = (superset.service(settings), front_door.service(settings))
-    return (*stores, postgres.service(settings), *airflow.services(settings), *pages)
+    own_keys = [openbao.service(settings)] if openbao.wanted(settings) else []
+    return (*own_keys, *stores, postgres.service(settings), *airflow.services(settings), *pages)

@@ -19,7 +19,7 @@ def service(settings: Settings) -> Service:
         command=(sys.executable, "-m", "khlang", "portal"),
         healthy=lambda: answers(port, "/health", 10),
         folder=settings.root / "portal",
-        needs=("database", "lake-store", "landing-store"),
+        needs=("keys", "database", "lake-store", "landing-store"),
         env=service_environment(settings),
         url=f"http://127.0.0.1:{port}",
     )

@@ -74,7 +74,8 @@ def plan(settings: Settings) -> Plan:
         (settings.root / name).mkdir(exist_ok=True)
     (settings.root / "keys").chmod(0o700)
     Secrets.create(settings)
-    keys.create(settings)
+    if not settings.key_store.startswith("openbao:"):  # the embedded one is made once its server runs
+        keys.create(settings)
     return Plan(settings, services(settings))
 
 

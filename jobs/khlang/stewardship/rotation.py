@@ -43,7 +43,7 @@ _CARRIED = re.compile(r"^k[0-9]+-[0-9a-f]{8}-")
 Say = Callable[[str], None]
 
 
-def rotate(settings: Settings, say: Say = lambda _: None) -> Mapping[str, Any]:
+def rotate(settings: Settings, actor: str = "khlang", say: Say = lambda _: None) -> Mapping[str, Any]:
     """Carry the lake to the newest version of its key, which is made unless an earlier run made it.
 
     Returns batch, versions, tables and rows. Raises BusyError when another process writes a zone or a batch is
@@ -64,7 +64,7 @@ def rotate(settings: Settings, say: Say = lambda _: None) -> Mapping[str, Any]:
         keys = store.pseudonymiser(LAKE, to)
 
         ledger.commit_rotation(batch, store.key(LAKE, to), versions, partial(_of_ledger, keys, since))
-        ledger.audit("keys", "rotate", f"{LAKE} v{since} to v{to}")
+        ledger.audit(actor, "keys.rotated", f"{LAKE} v{to}, carried from v{since}")
         return {"batch": batch, "since": since, "version": to, "tables": len(versions), "rows": rows}
 
 

@@ -8,6 +8,7 @@ from khlang.lake.ledger.again import Rereading
 from khlang.lake.ledger.alarms import Alarm, Alarms, Cause, Settled
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
+from khlang.lake.ledger.custody import Custody, Deal, Request
 from khlang.lake.ledger.decisions import Decisions
 from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.passes import Passes
@@ -26,15 +27,30 @@ from khlang.lake.ledger.values import (
     Stage,
 )
 from khlang.lake.ledger.withheld import Recount, Reread, Withheld, Withholding
+from khlang.lake.ledger.wrapped import Wrapped, WrappedKeys
 from khlang.settings import Settings
 
 __all__ = [
-    "Alarm", "Batch", "Cause", "Change", "Decision", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger",
-    "Loaded", "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "migrate", "receipt_number",
+    "Alarm", "Batch", "Cause", "Change", "Deal", "Decision", "DeliveredMember", "Delivery", "FileBalance", "Judged",
+    "Ledger", "Loaded", "Recount", "Release", "Request", "Reread", "SentZip", "Settled", "Stage", "Withheld",
+    "Wrapped", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms, Decisions, Rotations):
+class Ledger(
+    Batches,
+    Registry,
+    Audit,
+    Withholding,
+    Rereading,
+    Passes,
+    Sent,
+    Alarms,
+    WrappedKeys,
+    Custody,
+    Decisions,
+    Rotations,
+):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod

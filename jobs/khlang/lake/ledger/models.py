@@ -242,6 +242,7 @@ class KeyVersionRow(Base):
     created: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     in_force_since: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
 
 
 class PolicyDigestRow(Base):
