@@ -57,7 +57,7 @@ class Ground:
             "KHLANG_HOME": str(root), "KHLANG_BASE_PORT": str(self.settings.base_port),
             "KHLANG_CONFIG": str(root / "none.toml"), "KHLANG_SPARK_EVENTS": "true",
             "PYTHONPATH": str(PROJECT / "jobs"), "TMPDIR": str(root / "tmp"), "COLUMNS": "160",
-        } | self.more  # fmt: skip
+        } | dict(self.more)  # fmt: skip
 
 
 @contextmanager

@@ -173,7 +173,8 @@ def _ask(own: Ground) -> None:
     for code in FACILITIES:
         own.run("receipts", code)
     for table in EXPORTED:
-        own.run("table", table, "--export", str(shown / f"{table}.csv"))
+        kind = "parquet" if table.startswith("bronze") else "csv"
+        own.run("table", table, "--export", str(shown / f"{table}.{kind}"))
     own.run("withdraw", numbers[0], "--cause", "wrong month")
     nothing = Ground(own.settings, own.outside, {"KHLANG_KEY_STORE": f"file:{own.outside}/none.json"})
     nothing.run("run", "bronze", expect=(4, 3, 2, 1, 99))

@@ -19,8 +19,8 @@ LONG = 9
 """Characters of a value that stands in no text by chance."""
 FIRST = 600_000_000
 """Running numbers of our citizen ids begin here: an invented set of persons never gets so far."""
-_HEADS = "ก ข ค จ ช ซ ณ ต ถ ท ธ บ ป ผ พ ภ ย ร ล ว ศ ส ห อ".split()
-_TAILS = "าน ิญ ูร ันต์ ัย ีย์ ุฒิ งษ์ มล รัก วัฒน์ ศิล".split()
+_HEADS = tuple("กขคจชซณตถทธบปผพภยรลวศสหอ")
+_TAILS = ("าน", "ิญ", "ูร", "ันต์", "ัย", "ีย์", "ุฒิ", "งษ์", "มล", "รัก", "วัฒน์", "ศิล")
 PHONE_BLOCK, PHONES = "0991", 10**6
 
 

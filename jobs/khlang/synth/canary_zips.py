@@ -134,10 +134,10 @@ def _refused(desk: Desk) -> Iterator[Sent]:
     yield Sent(name_of(code, 4), text)
     cid = mint.cid("path in a zip")
     yield Sent(name_of(code, 5), packed({f"../{cid}.txt": text}, SENT))
-    content = bytearray(packed(_small(desk, "encrypted zip"), SENT))
+    locked = bytearray(packed(_small(desk, "encrypted zip"), SENT))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        content[content.index(mark) + at] |= 1
-    yield Sent(name_of(code, 6), bytes(content))
+        locked[locked.index(mark) + at] |= 1
+    yield Sent(name_of(code, 6), bytes(locked))
     yield Sent(name_of(NOBODY, 0), packed(_small(desk, "unknown facility"), SENT))
     inner = packed(_small(desk, "zip in a zip"), SENT)
     yield Sent(name_of(code, 7), packed({f"{mint.cid('zip in a zip')}.zip": inner}, SENT))
