@@ -93,7 +93,7 @@ def leaks(
         Path | None, typer.Option(help="leave the stack's home and the values in this folder")
     ] = None,
 ) -> None:
-    """Plant identifiers everywhere in all files, run the whole chain, search every byte outside landing. Exit 1: one is found."""
+    """Plant identifiers in all files, run the whole chain, search every byte outside landing. Exit 1: found."""
     from khlang.commands.scan import searching
     from khlang.prove.leaks import prove
 
@@ -122,8 +122,9 @@ def _show_leaks(proof: NoLeak, seconds: float) -> None:
         typer.echo(f"not read: {place} ({why})")
     totals = proof.report.totals
     typer.echo(
-        f"{proof.persons:,} persons, {proof.zips:,} zips; {sum(proof.kinds.values()):,} values in {totals['bytes']:,} bytes "
-        f"of {totals['sources']:,} sources; {len(proof.report.undecoded)} not unpacked (bytes searched); {seconds:.0f} s"
+        f"{proof.persons:,} persons, {proof.zips:,} zips; {sum(proof.kinds.values()):,} values in "
+        f"{totals['bytes']:,} bytes of {totals['sources']:,} sources; {len(proof.report.undecoded)} not unpacked "
+        f"(bytes searched); {seconds:.0f} s"
     )
     wrong = len({one.place for one in proof.found})
     typer.echo("proved: 0 found" if not wrong else f"NOT proved: found in {wrong} places")
