@@ -14,6 +14,7 @@ from sqlalchemy import MetaData, Table
 
 from khlang.conform.pseudonym import LETTERS, Pseudonymiser
 from khlang.errors import PrivacyError
+from khlang.model.contract import contracts
 from khlang.model.share import SharedColumn, SharedTable, shares
 from khlang.settings import PROJECT
 from khlang.shares import gate, serving
@@ -112,7 +113,8 @@ def test_a_code_that_is_looked_up_is_judged_before(column: str) -> None:
 def test_the_history_of_releases_passes_the_gate_too() -> None:
     table = release_table(MetaData())
     now = datetime.now(UTC)
-    right = (1, now, now, {"gold.indicator": 3}, "a" * 40, 100)
+    tables = [f"{zone}.{one.table}" for zone in ("bronze", "silver") for one in contracts().values()]
+    right = (1, now, now, {"gold.indicator": 3} | dict.fromkeys(tables, 1), "a" * 40, 100)
     assert cleared(table, [right]).rows == (right,)
     for at, wrong in ((3, {CID: 1}), (3, {"gold.indicator": CID}), (4, CID)):
         with pytest.raises(PrivacyError, match=r"publish\.leak"):

@@ -42,8 +42,9 @@ class Ground:
                 env=self._environment(), cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False,
             )  # fmt: skip
         if done.returncode not in expect:
+            last = " / ".join(self.printed.read_text("utf-8", "replace").splitlines()[-4:])
             raise StackError(
-                "prove.step", f"khlang {' '.join(arguments)[:40]} ended with {done.returncode}",
+                "prove.step", f"khlang {' '.join(arguments)[:40]} ended with {done.returncode}: {last[:400]}",
                 "ขั้นตอนหนึ่งไม่สำเร็จ", str(self.printed), "the end of that file says why; --keep keeps it",
             )  # fmt: skip
         return done.returncode

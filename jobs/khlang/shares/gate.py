@@ -30,7 +30,7 @@ LARGEST = 10**9
 """No count of a country's patients, visits or doses in a year reaches it; a phone or a citizen id does."""
 MONTH = r"(?:[12][0-9]{3}-(?:0[1-9]|1[0-2]))?"
 COMMIT = r"(?:[0-9a-f]{40})?"
-TABLES = r"(?:bronze|silver|gold)\.[a-z][a-z0-9_]{2,40}"
+TABLES = r"(?:bronze|silver|gold)\.[a-z][a-z0-9_]{1,40}"
 _PSEUDONYM = re.compile(
     rf"[{''.join(sorted(set(LETTERS.values())))}][0-9]+\.[A-Za-z0-9_-]{{22}}(?![A-Za-z0-9_-])"
 )
