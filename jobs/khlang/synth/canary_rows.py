@@ -132,6 +132,16 @@ def noted(desk: Desk, contract: Contract) -> Lines:
                 yield _line(cells(desk, contract, person, "beside a note") | {column.name: told})
 
 
+def untold(desk: Desk, contract: Contract) -> Lines:
+    """Notes with the bare name of a patient whom no PERSON tells: only withholding them keeps the name back."""
+    names = [column.name for column in contract.current]
+    for column in contract.current:
+        if column.privacy == "free_text" and "PID" in names:
+            person = desk.mint.person("untold person")
+            told = cells(desk, contract, person, "beside an untold name")
+            yield _line(told | {column.name: f"{person.full} มาตรวจ"})
+
+
 def long_notes(desk: Desk, contract: Contract, size: int) -> Lines:
     """One note of so many bytes in the first column of free text, full of identifiers at its end."""
     for column in [c for c in contract.current if c.privacy == "free_text"][:1]:
@@ -155,7 +165,7 @@ def broken(desk: Desk, contract: Contract) -> Lines:
 def lines(desk: Desk, contract: Contract) -> Lines:
     """The header and every kind of row of one file; the desk leaves some kinds to others."""
     yield "|".join(column.name for column in contract.current)
-    for way in (own, elsewhere, shifted, noted, broken):
+    for way in (own, elsewhere, shifted, noted, untold, broken):
         if way.__name__ not in desk.leaves:
             yield from way(desk, contract)
 

@@ -45,15 +45,23 @@ class Canaries:
     mint: Mint
 
 
-def invent(seed: int, persons: int, hard: bool = True) -> Canaries:
-    """Zips of four facilities over all files, every person in one of them; `hard`: the long notes too."""
+def invent_few(seed: int, persons: int = 8) -> Canaries:
+    """Zips of one facility over all files, identifiers only where the lake promises to take them out."""
+    mint = Mint(random.Random(seed))
+    desk = Desk("00901", mint, [mint.person("person") for _ in range(persons)], ("elsewhere", "shifted"))
+    full = _full(desk, hard=False)
+    return Canaries((full, *_strange(desk, full)), mint)
+
+
+def invent(seed: int, persons: int) -> Canaries:
+    """Zips of four facilities over all files in every way, every person in one of them."""
     mint = Mint(random.Random(seed))
     share = max(persons // len(FACILITIES), 8)
     desks = [
         Desk(code, mint, [mint.person("person") for _ in range(share)], leaves)
         for code, leaves in FACILITIES.items()
     ]
-    sent = [_full(desk, hard) for desk in desks]
+    sent = [_full(desk, hard=True) for desk in desks]
     sent += _strange(desks[0], sent[0])
     return Canaries(tuple(sent), mint)
 
