@@ -19,6 +19,7 @@ from khlang.lake.scan.everything import scan_everything
 from khlang.lake.scan.report import Report
 from khlang.prove.places import grouped
 from khlang.settings import PROJECT, Settings
+from khlang.stack.seaweed import create_buckets
 from khlang.synth.canary_zips import Canaries, invent_few
 from lakes import Lake
 
@@ -37,6 +38,7 @@ def canaries() -> Canaries:
 @pytest.fixture
 def empty(stores: Lake) -> Iterator[Settings]:
     settings = empty_lake(stores.settings, f"g{secrets.token_hex(4)}")
+    create_buckets(settings, "lake")
     with Ledger.open(settings) as ledger:
         ledger.load_facilities([facility("00901")])
     yield settings
@@ -63,7 +65,7 @@ def _searched(settings: Settings, canaries: Canaries, guard: str, folder: Path) 
     log = folder / "log"
     log.mkdir()
     for words in (["deliver", str(folder / "sent")], ["run", "bronze"]):
-        _run(settings, guard, words, log / f"{words[-1][:6].strip('/')}.log")
+        _run(settings, guard, words, log / f"{words[0]}.log")
     return scan_everything(settings, Searched.of(canaries.mint.frame()), paths=[log])
 
 
