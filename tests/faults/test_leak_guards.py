@@ -25,9 +25,7 @@ from lakes import Lake
 
 from ..unit.landing_lake import dropped, empty_lake, facility
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-QUICK = ("none", "texts are scrubbed", "strange names of zips are not shown")
-"""Those that the short suite tries; the others run with the long tests."""
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +87,7 @@ def _holds(settings: Settings, canaries: Canaries, guard: str, folder: Path) -> 
     assert bool(found) is (guard != "none"), "\n".join(f"{one.place}: {one.kind}" for one in found[:20])
 
 
-@pytest.mark.parametrize("guard", QUICK)
-def test_the_scan_finds_what_a_guard_had_kept_back(
-    guard: str, empty: Settings, canaries: Canaries, tmp_path: Path
-) -> None:
-    _holds(empty, canaries, guard, tmp_path)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("guard", sorted(GUARDS.keys() - set(QUICK)))
+@pytest.mark.parametrize("guard", GUARDS)
 def test_the_scan_finds_what_any_guard_had_kept_back(
     guard: str, empty: Settings, canaries: Canaries, tmp_path: Path
 ) -> None:

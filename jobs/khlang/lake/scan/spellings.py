@@ -165,8 +165,8 @@ def _pairs(pairs: Bytes) -> Bytes:
 
 
 _ESCAPE = re.compile(
-    rb"(?:\\+u|&#[xX]0{0,4}(?=[0-9a-fA-F]{4};))([0-9a-fA-F]{4});?|\\+x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})"
-    rb"|=([0-9A-F]{2})|&#0{0,4}([0-9]{2,5});|&#[xX]([0-9a-fA-F]{2});"
+    rb"\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|=([0-9A-F]{2})"
+    rb"|&#0{0,4}([0-9]{2,5});|&#[xX]0{0,4}([0-9a-fA-F]{2,5});"
 )
 _HINT = [
     re.compile(hint)
@@ -186,12 +186,14 @@ _HINT = [
 
 
 def _meant(
-    code: bytes, backslash: bytes, percent: bytes, quoted: bytes, entity: bytes, short: bytes
+    code: bytes, slashed: bytes, percent: bytes, quoted: bytes, decimal: bytes, entity: bytes
 ) -> bytes:
-    """What one escape stands for."""
+    """What one escape stands for: a character by its number, or one byte."""
     if code or entity:
-        return chr(int(code, 16) if code else int(entity)).encode("utf-8", "replace")
-    return bytes([int(backslash or percent or quoted or short, 16)])
+        return chr(int(code or entity, 16)).encode("utf-8", "replace")
+    if decimal:
+        return chr(int(decimal)).encode("utf-8", "replace")
+    return bytes([int(slashed or percent or quoted, 16)])
 
 
 def escaped(content: bytes) -> Iterator[View]:
