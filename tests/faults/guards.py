@@ -76,10 +76,6 @@ def _zip_name() -> None:
     _delivery(lambda delivery, name: replace(delivery, name=name))
 
 
-def _place() -> None:
-    _delivery(lambda delivery, name: replace(delivery, place=f"{delivery.place}/{name}"))
-
-
 def _width() -> None:
     before = rows._broken_rows
 
@@ -114,7 +110,6 @@ GUARDS: dict[str, Callable[[], None]] = {
     "texts of unknown patients are withheld": _withhold,
     "strange names of members are not shown": _member_name,
     "strange names of zips are not shown": _zip_name,
-    "places hold no name": _place,
     "broken rows keep no value": _width,
     "log lines quote nothing": _message,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def ground(keep: Path | None, groups: str) -> Iterator[Ground]:
         passed.chmod(passed.stat().st_mode | 0o011)
     settings = Settings.model_construct(home=home, base_port=free_base_port())
     own = Ground(settings, outside)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack ends with whoever is told to
     try:
         own.run("up", "--only", groups)
         yield own
