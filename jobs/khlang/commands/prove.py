@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from khlang.prove.leaks import Proof as NoLeak
     from khlang.synth.proof import Proof
 
 SHOWN = 20
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     prove = typer.Typer(help="Claims about the lake, proved with invented extracts.", no_args_is_help=True)
     prove.command("faults")(faults)
     prove.command("brute-force")(brute_force)
+    prove.command("leaks")(leaks)
     app.add_typer(prove, name="prove")
 
 
@@ -99,3 +101,50 @@ def _summary(proof: Proof, seconds: float) -> list[str]:
         f"{classes} classes of faults planted; clean rows held back: {proof.held_back}; {seconds:.0f} s",
         "proved" if proof.holds else f"NOT proved: {len(proof.differences):,} differences",
     ]
+
+
+def leaks(
+    persons: Annotated[int, typer.Option(help="invented persons")] = 10_000,
+    seed: Annotated[int, typer.Option(help="same seed, same identifiers")] = 7,
+    airflow: Annotated[
+        bool, typer.Option(help="let Airflow run the jobs: its logs and database are searched too")
+    ] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="leave the stack's home and the values in this folder")
+    ] = None,
+) -> None:
+    """Plant identifiers in all files, run the whole chain, search every byte outside landing. Exit 1: found."""
+    from khlang.commands.scan import searching
+    from khlang.prove.leaks import prove
+
+    begun = time.monotonic()
+    with searching() as say:
+        proof = prove(persons, seed, airflow, keep, typer.echo, say)
+    _show_leaks(proof, time.monotonic() - begun)
+    if proof.report.counts or proof.report.unread:
+        raise typer.Exit(1)
+
+
+def _show_leaks(proof: NoLeak, seconds: float) -> None:
+    """What was planted, what was searched, every place where something was found."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    planted = Table("kind", Column("values", justify="right"), title="searched for")
+    for kind, count in proof.kinds.items():
+        planted.add_row(kind, f"{count:,}")
+    Console().print(planted)
+    for one in proof.found:
+        typer.echo(
+            f"FOUND {one.place}: {one.kind}: {one.count:,} times, {one.values:,} values, mark {one.mark}"
+        )
+    for place, why in sorted(proof.report.unread.items()):
+        typer.echo(f"not read: {place} ({why})")
+    totals = proof.report.totals
+    typer.echo(
+        f"{proof.persons:,} persons, {proof.zips:,} zips; {sum(proof.kinds.values()):,} values in "
+        f"{totals['bytes']:,} bytes of {totals['sources']:,} sources; {len(proof.report.undecoded)} not unpacked "
+        f"(bytes searched); {seconds:.0f} s"
+    )
+    wrong = len({one.place for one in proof.found})
+    typer.echo("proved: 0 found" if not wrong else f"NOT proved: found in {wrong} places")

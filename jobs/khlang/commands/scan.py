@@ -44,7 +44,7 @@ def scan(
     from khlang.lake.scan.everything import scan_everything
     from khlang.settings import load
 
-    with _progress() as say:
+    with searching() as say:
         report = scan_everything(
             load(),
             Canaries.read(canaries),
@@ -83,7 +83,7 @@ def _judge(report: Report) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Say]:
+def searching() -> Iterator[Say]:
     """What is searched and how much was: on a terminal all along, elsewhere a line now and then."""
     from rich.console import Console
 

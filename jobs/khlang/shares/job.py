@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +16,12 @@ from khlang.lake.ledger.models import ReleaseRow
 from khlang.lake.locks import writer
 from khlang.model.share import Share, shares
 from khlang.settings import Settings
+from khlang.shares.gate import Cleared, cleared, only_declared
 from khlang.shares.serving import SCHEMA, release_table, shared_rows, shared_tables
 
 Published = Mapping[str, list[dict[str, Any]]]
+RELEASE = ("as_of", "table_versions", "git_sha", "rows")
+"""What serving.release tells beside the number and the time of a release."""
 
 
 def run(settings: Settings) -> Mapping[str, Any] | None:
@@ -80,8 +84,11 @@ def _release(
             _ready(connection, table, share)
         for one in share.tables:
             rows = shared_rows(one, published[one.source], number, settings.suppress_below - 1)
-            loaded[f"{SCHEMA}.{one.name}"] = _replace(connection, stored[one.name], rows)
-    connection.execute(history.insert().values(release_id=number, released_at=now, **told))
+            loaded[f"{SCHEMA}.{one.name}"] = _replace(connection, cleared(stored[one.name], rows))
+    _append(connection, cleared(history, [(number, now, *(told[name] for name in RELEASE))]))
+    seen = inspect(connection)
+    standing = [*seen.get_table_names(schema=SCHEMA), *seen.get_view_names(schema=SCHEMA)]
+    only_declared(SCHEMA, standing, {table.name for table in metadata.tables.values()})
     return {"release": number, "tables": loaded}
 
 
@@ -97,9 +104,15 @@ def _ready(connection: Connection, table: Table, share: Share) -> None:
     connection.execute(text(f'GRANT SELECT ON {SCHEMA}."{table.name}" TO "{share.role}"'))
 
 
-def _replace(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> int:
-    """Old rows out, new rows in by COPY; readers see the old ones until the transaction ends."""
-    connection.execute(delete(table))
+def _replace(connection: Connection, passed: Cleared) -> int:
+    """Old rows out, new rows in; readers see the old ones until the transaction ends."""
+    connection.execute(delete(passed.table))
+    return _append(connection, passed)
+
+
+def _append(connection: Connection, passed: Cleared) -> int:
+    """Rows into the planners' schema by COPY: the only statement that writes there."""
+    table, rows = passed.table, passed.rows
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     driver: Any = connection.connection.driver_connection
     with (
@@ -107,5 +120,5 @@ def _replace(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) 
         cursor.copy(f'COPY {SCHEMA}."{table.name}" ({columns}) FROM STDIN') as copy,
     ):
         for row in rows:
-            copy.write_row(row)
+            copy.write_row([json.dumps(cell) if isinstance(cell, dict) else cell for cell in row])
     return len(rows)

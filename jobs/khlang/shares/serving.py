@@ -23,6 +23,7 @@ from khlang.errors import PrivacyError
 from khlang.model.geography import area
 from khlang.model.indicator import indicators
 from khlang.model.share import Share, SharedTable
+from khlang.shares import gate
 
 SCHEMA = "serving"
 SQL_TYPES: Mapping[str, TypeEngine[Any]] = {
@@ -57,9 +58,11 @@ def shared_tables(share: Share, metadata: MetaData) -> dict[str, Table]:
 
 def shared_rows(one: SharedTable, rows: Iterable[Row], release_id: int, limit: int) -> list[tuple[Any, ...]]:
     """Rows in the order of the declared columns; raises PrivacyError when a count from 1 to `limit` is shown."""
-    named = [_named(row, release_id) for row in rows]
-    refuse_small(one, named, limit)
-    return [tuple(row[column.name] for column in one.columns) for row in named]
+    kept = list(rows)
+    gate.named(f"{SCHEMA}.{one.name}", kept)
+    told = [_named(row, release_id) for row in kept]
+    refuse_small(one, told, limit)
+    return [tuple(row[column.name] for column in one.columns) for row in told]
 
 
 def refuse_small(one: SharedTable, rows: Sequence[Row], limit: int) -> None:

@@ -62,7 +62,11 @@ def facility_hits(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
     return begun.join(terms, on=["hospcode", "term"])
 
 
-_BREAK = r"(นางสาว|นาย|นาง|คุณ|ผู้ป่วย|คนไข้|ชื่อ|ด\.?[ชญ]\.?|น\.?ส\.?)"
+_BREAK = (
+    r"(นางสาว|นาย|นาง|คุณ|ผู้ป่วย|คนไข้|ชื่อ|ด\.?[ชญ]\.?|น\.?ส\.?"
+    r"|ของ|กับ|และ|โดย|ญาติ|บิดา|มารดา|สามี|ภรรยา|บุตร|หลาน|แม่|พ่อ|พี่|น้อง|ยาย|ลุง|ป้า)"
+)
+"""Words that a name is written to without a blank: it may begin behind them."""
 
 
 @lru_cache(maxsize=50_000)

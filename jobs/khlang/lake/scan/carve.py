@@ -18,7 +18,11 @@ import pyarrow as pa
 WINDOW = 4 << 20
 PIECE = 1 << 16
 PARQUET, ZSTD, GZIP, LZ4 = b"PAR1", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08", b"LZ4Block"
-_MAGIC = re.compile(b"|".join(map(re.escape, (PARQUET, ZSTD, GZIP, LZ4))))
+ZIP, PDF = b"PK\x03\x04", b"stream"
+_MAGIC = re.compile(
+    b"|".join(map(re.escape, (PARQUET, ZSTD, GZIP, LZ4, ZIP)))
+    + rb"|(?<!end)stream(?=\r?\n[\x48\x58\x68\x78])"
+)
 LARGEST = 64 << 20
 """Bytes of a Parquet file, or of a zstd frame, that are taken into memory."""
 
@@ -76,13 +80,31 @@ def _parquet(file: BinaryIO, offset: int, marks: list[int]) -> bytes:
 
 
 def _gzip(file: BinaryIO, offset: int) -> Iterator[bytes]:
-    unpack = zlib.decompressobj(31)
+    yield from _inflated(file, offset, zlib.decompressobj(31))
+
+
+def _inflated(file: BinaryIO, offset: int, unpack: zlib._Decompress) -> Iterator[bytes]:
+    """What inflates from there, up to its end or to where it breaks."""
     while not unpack.eof and (piece := _at(file, offset, PIECE)):
         offset += len(piece)
         try:
             yield unpack.decompress(piece)
         except zlib.error:
             return
+
+
+def _deflated(file: BinaryIO, offset: int) -> Iterator[bytes]:
+    """A member of a zip from its local header (APPNOTE 4.3.7), without a look at any directory."""
+    head = _at(file, offset, 30)
+    if len(head) == 30 and int.from_bytes(head[8:10], "little") == 8:
+        lengths = int.from_bytes(head[26:28], "little") + int.from_bytes(head[28:30], "little")
+        yield from _inflated(file, offset + 30 + lengths, zlib.decompressobj(-15))
+
+
+def _flate(file: BinaryIO, offset: int) -> Iterator[bytes]:
+    """A stream of a PDF that is packed by FlateDecode."""
+    begin = offset + len(PDF) + (2 if _at(file, offset + len(PDF), 1) == b"\r" else 1)
+    yield from _inflated(file, begin, zlib.decompressobj())
 
 
 def _zstd(file: BinaryIO, offset: int) -> Iterator[bytes]:
@@ -131,4 +153,6 @@ def _lz4(file: BinaryIO, offset: int) -> Iterator[bytes]:
         offset += 21 + packed
 
 
-_STREAMS: dict[bytes, Callable[[BinaryIO, int], Iterator[bytes]]] = {ZSTD: _zstd, GZIP: _gzip, LZ4: _lz4}
+_STREAMS: dict[bytes, Callable[[BinaryIO, int], Iterator[bytes]]] = {
+    ZSTD: _zstd, GZIP: _gzip, LZ4: _lz4, ZIP: _deflated, PDF: _flate,
+}  # fmt: skip

@@ -7,6 +7,7 @@ Rules, so that a number is not found by chance:
   is one by chance.)
 - A number of fewer than SPACED digits is found in several groups only when they are joined by dashes, and not
   behind a digit and a dot: there it is a fraction (of a second, mostly).
+- A group of several times SPACED digits or more may also be several numbers of one length, side by side.
 - Groups joined by one single dot are a decimal number, not an identifier.
 """
 
@@ -169,9 +170,19 @@ class _Run:
             return np.zeros(0, np.int64)
         opens = np.concatenate([[True], self.group[1:] != self.group[:-1]])
         closes = np.concatenate([opens[1:], [True]])
-        return np.flatnonzero(
-            opens[:count] & closes[length - 1 :] & (self.chain[:count] == self.chain[length - 1 :])
-        )
+        found = opens[:count] & closes[length - 1 :] & (self.chain[:count] == self.chain[length - 1 :])
+        if length >= SPACED:
+            found |= self._side_by_side(opens, length)[:count]
+        return np.flatnonzero(found)
+
+    def _side_by_side(self, opens: Flags, length: int) -> Flags:
+        """Starts within a group that is several numbers of that length: a column of Arrow has nothing between them."""
+        firsts = np.flatnonzero(opens)
+        sizes = np.diff(np.append(firsts, len(opens)))
+        several = np.repeat((sizes > length) & (sizes % length == 0), sizes)
+        inside = np.arange(len(opens)) - np.repeat(firsts, sizes)
+        marks: Flags = several & (inside % length == 0)
+        return marks
 
     def numbers(self, starts: Places, length: int) -> NDArray[np.uint64]:
         """The numbers that start there."""

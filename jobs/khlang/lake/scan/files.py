@@ -42,13 +42,18 @@ def _files(walk: Walk, given: Path) -> Iterator[Path]:
         given, onerror=lambda error: walk.report.could_not_read(str(given), error)
     ):
         folders.sort()
+        for name in folders:  # an empty folder holds no file that would tell its name
+            walk.report.name(folder, name)
         yield from (Path(folder) / name for name in sorted(names))
 
 
 def _scan(walk: Walk, path: Path) -> None:
     """A file that is gone by now is no leak; one that may not be read is told."""
     try:
-        if path.is_symlink() or not S_ISREG(path.stat().st_mode):
+        if path.is_symlink():
+            walk.report.name(str(path), os.readlink(path))
+            return
+        if not S_ISREG(path.stat().st_mode):
             return
         with path.open("rb") as file:
             walk.file(str(path), file)

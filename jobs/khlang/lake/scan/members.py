@@ -19,6 +19,7 @@ import pyarrow as pa
 from khlang.lake.scan import columns
 from khlang.lake.scan.carve import carved
 from khlang.lake.scan.report import Report, Source
+from khlang.lake.scan.sqlite import SQLITE, rows
 
 PIECE, HEAD = 1 << 18, 4096
 IN_MEMORY = 16 << 20
@@ -77,7 +78,9 @@ class Walk:
             self._zip(where, file, depth)
         elif unpack is not None:
             self._stream(f"{where}!inflated", unpack(file), depth)
-        elif b"\0" in head:
+        else:
+            if head.startswith(SQLITE):
+                self.report.take(Source(f"{where}!rows", rows(file)))
             self._carve(where, file)
 
     def _zip(self, where: str, file: BinaryIO, depth: int) -> None:
@@ -94,7 +97,8 @@ class Walk:
         """A member is searched as it inflates; one that holds members itself is kept aside first."""
         head = stream.read(HEAD)
         pieces = chain([head], self._read(where, stream))
-        if depth >= DEPTH or not (_unpacker(head) or head.startswith((PARQUET, ZIP))):
+        packed = _unpacker(head) or head.startswith((PARQUET, ZIP)) or b"\0" in head
+        if depth >= DEPTH or not packed:
             self.report.take(Source(where, pieces))
             return
         with SpooledTemporaryFile(max_size=IN_MEMORY) as kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,12 +10,15 @@ import ahocorasick_rs
 
 from khlang.lake.scan.canaries import Canaries
 from khlang.lake.scan.digits import Automaton, Numbers, plain_digits
-from khlang.lake.scan.spellings import views
+from khlang.lake.scan.spellings import View, utf16, views
 
 WIDEST = 4
 """A value's bytes in its widest spelling (%E0%B8%81 for three bytes), and some."""
 
 CUT = 9
+PACKED = frozenset(["base64", "hex"])
+WIDE = re.compile(rb"(?:[ -~]\0){6}|(?:\0[ -~]){6}|(?:[\x01-\x5b]\x0e){6}|(?:\x0e[\x01-\x5b]){6}")
+"""Six units of UTF-16 side by side: nothing shorter is looked for there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,16 @@ class Search:
                 first, last = view.place(start), view.place(end - 1) + 1
                 if view.spelling != "escaped" or last - first > end - start:
                     found.append(Found(first, last, index, f"{view.spelling}, {spelling}"))
+            if view.spelling in PACKED and WIDE.search(view.content):
+                found += self._wide(view)
         return found
+
+    def _wide(self, view: View) -> Iterator[Found]:
+        """UTF-16 that was packed as base64 or hexadecimal digits (what Java and Windows hand to such encoders)."""
+        for inner in utf16(view.content):
+            for start, end, index, spelling in self._within(inner.content):
+                first, last = view.place(inner.place(start)), view.place(inner.place(end - 1)) + 1
+                yield Found(first, last, index, f"{view.spelling}, {inner.spelling}, {spelling}")
 
     def find_numerals(self, content: bytes) -> list[Found]:
         """Numbers in a column of numbers, where leading zeros are lost."""

@@ -164,13 +164,40 @@ def _pairs(pairs: Bytes) -> Bytes:
     return np.where(known, (pairs[:, 0] << 4) | (pairs[:, 1] & 15), STOP).astype(np.uint8)
 
 
-_ESCAPE = re.compile(rb"\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})")
-_HINT = [re.compile(hint) for hint in (rb"\\u00|\\u0[eE]", rb"\\x\w\w\\+x", rb"%[eE]0%[bB][89]", rb"%[24]0")]
+_ESCAPE = re.compile(
+    rb"\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|=([0-9A-F]{2})"
+    rb"|&#0{0,4}([0-9]{2,5});|&#[xX]0{0,4}([0-9a-fA-F]{2,5});"
+)
+_HINT = [
+    re.compile(hint)
+    for hint in (
+        rb"\\u00|\\u0[eE]",
+        rb"\\x\w\w\\+x",
+        rb"%[eE]0%[bB][89]",
+        rb"%[24]0",
+        rb"%3\d%3",
+        rb"=E0=B[89]",
+        rb"=3\d=3",
+        rb"&#\d\d",
+        rb"&#[xX]",
+    )
+]
 """An escape that could be part of a value: searched first, as replacing costs more."""
 
 
+def _meant(
+    code: bytes, slashed: bytes, percent: bytes, quoted: bytes, decimal: bytes, entity: bytes
+) -> bytes:
+    """What one escape stands for: a character by its number, or one byte."""
+    if code or entity:
+        return chr(int(code or entity, 16)).encode("utf-8", "replace")
+    if decimal:
+        return chr(int(decimal)).encode("utf-8", "replace")
+    return bytes([int(slashed or percent or quoted, 16)])
+
+
 def escaped(content: bytes) -> Iterator[View]:
-    r"""The text with \uXXXX, \xXX and %XX replaced by what they stand for."""
+    r"""The text with \uXXXX, \xXX, %XX, =XX and &#NNNN; replaced by what they stand for."""
     if not any(hint.search(content) for hint in _HINT):
         return
     pieces: list[bytes] = []
@@ -178,10 +205,7 @@ def escaped(content: bytes) -> Iterator[View]:
     places: list[int] = []
     last = length = 0
     for found in _ESCAPE.finditer(content):
-        code, *pair = found.groups()
-        meant = (
-            chr(int(code, 16)).encode("utf-8", "replace") if code else bytes([int(pair[0] or pair[1], 16)])
-        )
+        meant = _meant(*found.groups())
         for piece, begins in ((content[last : found.start()], last), (meant, found.start())):
             length += len(piece)
             pieces.append(piece)
