@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from khlang.commands.table_form import cell, cut, order, show, show_rest
+from khlang.lake.reader import flat
 
 PERSON = pl.DataFrame(
     {
@@ -88,3 +89,11 @@ def test_rows_and_columns_that_are_not_shown_are_counted_named_and_can_be_had() 
         assert part in told
     show_rest(console := Console(file=io.StringIO(), width=80), (2, 2), 9, [])
     assert "--" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_an_export_as_csv_holds_faults_and_hashes_as_text() -> None:
+    faults = [[{"column": "SEX", "code": "code.unknown"}], None]
+    rows = pl.DataFrame({"_key": [b"\x01\xff", None], "_faults": faults})
+    lines = flat(rows).write_csv().splitlines()
+    assert lines[0] == "_key,_faults" and lines[2] == ","
+    assert lines[1] == '01ff,"[{""column"": ""SEX"", ""code"": ""code.unknown""}]"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMS = (".parquet", ".csv")
+
 """Endings of files to which a table is exported."""
 
 
@@ -86,9 +88,20 @@ class Table:
 
             pq.write_table(arrow(rows), path)
         else:
-            # hashes are bytes: as text they are hexadecimal, for CSV knows no bytes
-            rows.with_columns(cs.binary().bin.encode("hex")).write_csv(path)
+            flat(rows).write_csv(path)
         return rows.height
+
+
+def flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as CSV can hold them: bytes (hashes) as hexadecimal text, lists and records (faults) as JSON text."""
+    nested = [name for name, kind in rows.schema.items() if kind.is_nested()]
+    told = rows.with_columns(cs.binary().bin.encode("hex"))
+    return told.with_columns(_as_json(told[name]) for name in nested)
+
+
+def _as_json(values: pl.Series) -> pl.Series:
+    told = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values.to_list()]
+    return pl.Series(values.name, told, dtype=pl.String)
 
 
 def _moment(known_at: datetime | date) -> datetime:
