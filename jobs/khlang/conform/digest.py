@@ -1,10 +1,10 @@
 """Everything that decides de-identification -> one digest: it stands in every commit and marks what must be rebuilt.
 
-In it: the lake's policy; of every column its file, type, class, key domain, issuing facility, width, closed list, form and
-whether it is part of the row's key; the forms; the recognisers' word lists and the version of the package whose lists
-of names they read; the code of actions, recognisers and of scrubbing, without comments and docstrings. Not in it: labels,
-ranges and other layouts, the members of code lists (what is let through is a published code), keys (a pseudonym names its
-key's version), names that facilities told.
+In it: the lake's policy; of every column its file, type, class, key domain, issuing facility, width, closed list,
+form and whether it is part of the row's key; the forms; the recognisers' word lists and the version of the package
+whose lists of names they read; the code of actions, recognisers and scrubbing, without comments and docstrings.
+Not in it: labels, ranges, layouts, the members of code lists (what is let through is a published code), keys (a
+pseudonym names its key's version), names that facilities told.
 """
 
 from __future__ import annotations

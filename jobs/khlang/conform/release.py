@@ -31,9 +31,10 @@ def release(
 ) -> pl.DataFrame:
     """What of these rows of the file's silver table may leave: the contract's columns, and `person_key`.
 
-    A pseudonym is the audience's keyed hash of the lake's pseudonym, never of a raw id; `person_key` is the person's (or
-    the patient's) one. The lake's own columns (receipt, line, hashes of key and row) never leave. Raises PrivacyError
-    for the lake's policy, a class or type without a rule, a value that is no pseudonym where one belongs, an unknown purpose.
+    A pseudonym is the audience's keyed hash of the lake's pseudonym, never of a raw id; `person_key` is the
+    person's (or the patient's) one. The lake's own columns (receipt, line, hashes of key and row) never leave.
+    Raises PrivacyError for the lake's policy, a class or type without a rule, a value that is no pseudonym
+    where one belongs, an unknown purpose.
     """
     if policy.audience == LAKE:
         raise PrivacyError("release.audience", "the lake's own policy is none for rows that leave")

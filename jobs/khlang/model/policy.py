@@ -29,7 +29,7 @@ _LEAVING_ONLY = frozenset({"month", "band", "coarse", "purpose"})
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One declared policy: (class, wire type) -> action. `digest` is that of its file alone (see khlang.conform.digest).
+    """One declared policy: (class, wire type) -> action. `digest` is its file's alone (see conform.digest).
 
     `coarse` names the columns that the action of that name leaves standing, `purposes` the columns
     ("chronic.chronic") that a named purpose may have.

@@ -10,6 +10,7 @@ from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.passes import Passes
+from khlang.lake.ledger.rebuild import Outdated, Rebuilding, Rebuilt
 from khlang.lake.ledger.registry import Loaded, Registry, Release
 from khlang.lake.ledger.schema import engine, migrate
 from khlang.lake.ledger.sent import Sent, SentZip
@@ -19,11 +20,12 @@ from khlang.settings import Settings
 
 __all__ = [
     "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded",
-    "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "migrate", "receipt_number",
+    "Outdated", "Rebuilt", "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "migrate",
+    "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Rebuilding, Passes, Sent, Alarms):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod
