@@ -1,0 +1,333 @@
+"""Rules that get stricter: bronze and silver anew from landing, nothing of before in any byte of any version."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from khlang.bronze import rebuild as rebuilding
+from khlang.bronze.job import run as bronze
+from khlang.conform.conform import stored_schema
+from khlang.conform.digest import rules_digest
+from khlang.errors import BalanceError, BusyError, StoreError
+from khlang.lake import purge, tables
+from khlang.lake.fingerprint import fingerprint
+from khlang.lake.ledger import Ledger
+from khlang.lake.ledger import rebuild as asked
+from khlang.lake.stores import boto
+from khlang.lake.vault import Vault
+from khlang.landing.deliver import deliver_all
+from khlang.model.contract import contracts
+from khlang.settings import Settings, load
+from khlang.silver.job import run as silver
+from khlang.stack.seaweed import create_buckets
+from khlang.stack.status import outdated_rules
+from lakes import Lake
+
+from .landing_lake import dropped, empty_lake
+from .other_rules import Copied, copied
+from .zips import zipped
+
+__all__ = ["copied"]
+pytestmark = pytest.mark.stack
+
+HEAD = "HOSPCODE|PID|DATERECORD|DRUGALLERGY|DNAME|INFORMANT|INFORMHOSP|D_UPDATE|HOSP9_INFORMHOSP"
+CONTRACT = "catalog/contracts/th43/drugallergy.toml"
+STRICTER = '{name="HOSP9_INFORMHOSP", type="char", width=9, required=true, class="'
+OLD = ("QX7654321", "QX7654322", "QX7654323")
+"""Values of the column that stays under the old rules and goes under the new ones, one for each delivery."""
+FILES = ("drugallergy", "chronic")
+
+
+def _members(hospcode: str, day: int, value: str, pids: range) -> dict[str, bytes]:
+    allergies = [
+        f"{hospcode}|{pid}|20260901|A{pid}|แพ้ยา|1|{hospcode}|202609{day:02d}080000|{value}" for pid in pids
+    ]
+    chronic = [f"{hospcode}|{pid}|20200131|E119|03|202609{day:02d}080000" for pid in pids]
+    heads = {"DRUGALLERGY.txt": HEAD, "CHRONIC.txt": "HOSPCODE|PID|DATE_DIAG|CHRONIC|TYPEDISCH|D_UPDATE"}
+    told = dict(zip(heads, (allergies, chronic), strict=True))
+    return {name: "\r\n".join([heads[name], *lines, ""]).encode() for name, lines in told.items()}
+
+
+class Small:
+    """A lake in this process: deliver, load, curate, look."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self.ledger = Ledger.open(settings)
+
+    def deliver(self, hospcode: str, day: int, value: str, pids: range) -> str:
+        """A zip of both files; its receipt."""
+        path = self.folder / f"F43_{hospcode}_{datetime(2026, 10, day, 12):%Y%m%d%H%M%S}.zip"
+        path.write_bytes(zipped(_members(hospcode, day, value, pids)))
+        return deliver_all(self.settings, [path])[0].receipt
+
+    def rebuild(self, which: str = "outdated") -> object:
+        """One run of bronze that makes anew."""
+        return bronze(self.settings.model_copy(update={"rebuild": which}))
+
+    def purge(self) -> object:
+        """The purge, as if gold had followed: these lakes have none."""
+        batch = self.ledger.open_batch("gold")
+        if batch is not None:
+            self.ledger.commit_batch(batch, {}, {})
+        return purge.run(self.settings)
+
+    def rows(self, name: str) -> pl.DataFrame:
+        """Visible rows of a table."""
+        return tables.frame(self.settings, name).collect()
+
+    def hashes(self, *but: str) -> dict[str, str]:
+        """Table -> hash of its visible rows, all columns but the batch's name and some others."""
+        found = {}
+        for name in (f"{zone}.{file}" for zone in ("bronze", "silver") for file in FILES):
+            rows = self.rows(name)
+            columns = [c for c in rows.columns if c != "_batch" and f"{name}.{c}" not in but and c not in but]
+            found[name] = f"{rows.height} {fingerprint(rows, columns)}"
+        return found
+
+    def bytes_with(self, *values: str) -> list[str]:
+        """Objects of the lake, of every version and of none, in which one of the values stands."""
+        client, found = boto(self.settings, "lake"), []
+        for zone in ("bronze", "silver"):
+            bucket = self.settings.bucket(zone)
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+                for entry in page.get("Contents", []):
+                    body = client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                    text = body.decode("latin-1")
+                    if entry["Key"].endswith(".parquet") and "_delta_log" not in entry["Key"]:
+                        text += pl.read_parquet(io.BytesIO(body)).cast(pl.String, strict=False).write_json()
+                    if any(value in text for value in values):
+                        found.append(f"{zone}/{entry['Key']}")
+        return found
+
+    def versions_note(self, name: str) -> list[dict[str, object]]:
+        """What every commit of a table's history says of itself, newest first."""
+        return tables.open_table(self.settings, name).history()
+
+
+@pytest.fixture
+def small(stores: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Small]:
+    """Three deliveries of two facilities in two batches of bronze, and silver; the settings are this process's."""
+    settings = empty_lake(stores.settings, f"b{secrets.token_hex(4)}")
+    create_buckets(settings, "lake")
+    for name, value in settings.model_dump().items():
+        monkeypatch.setenv(f"KHLANG_{name.upper()}", str(value))
+    load.cache_clear()
+    monkeypatch.setattr(purge, "SETTLED", 0.0)
+    own = Small(settings, tmp_path)
+    own.deliver("99001", 1, OLD[0], range(1, 4))
+    own.deliver("99002", 1, OLD[1], range(1, 3))
+    bronze(settings)
+    own.deliver("99001", 2, OLD[2], range(3, 6))
+    bronze(settings)
+    silver(settings)
+    yield own
+    own.ledger.close()
+    dropped(settings)
+    load.cache_clear()
+
+
+def _stricter(copied: Copied) -> str:
+    return copied.change(CONTRACT, f'{STRICTER}public"', f'{STRICTER}address"')
+
+
+def _counts(small: Small) -> list[tuple[object, ...]]:
+    return [(b.file, b.members, b.delivered, b.accepted, b.refused) for b in small.ledger.balance()]
+
+
+def test_a_value_that_stricter_rules_drop_is_in_no_byte_of_any_version_after_the_rebuild(
+    small: Small, copied: Copied
+) -> None:
+    first, balance = rules_digest(), _counts(small)
+    but = ("bronze.drugallergy.hosp9_informhosp", "silver.drugallergy.hosp9_informhosp", "_row")
+    before, keys = small.hashes(*but), small.rows("silver.drugallergy")["_key"].sort()
+    digest = _stricter(copied)
+    told = outdated_rules(small.settings)
+    assert told["digest"] == digest != first and len(told["outdated"]) == 2
+    assert {b["digest"] for b in told["outdated"]} == {first}
+    assert [(b["deliveries"], b["tables"]) for b in told["outdated"]] == [
+        (2, {"bronze.chronic": 5, "bronze.drugallergy": 5}), (1, {"bronze.chronic": 3, "bronze.drugallergy": 3}),
+    ]  # fmt: skip
+    small.rebuild()
+    with pytest.raises(BusyError, match=r"purge\.early"):
+        purge.run(small.settings)
+    silver(small.settings)
+    assert small.bytes_with(*OLD), "the old files lie there until the purge"
+    assert outdated_rules(small.settings)["purge_due"]
+    small.purge()
+    assert small.bytes_with(*OLD) == []
+    after = outdated_rules(small.settings)
+    assert (after["outdated"], after["waiting"], after["purge_due"]) == ([], 0, False)
+    assert _counts(small) == balance and small.hashes(*but) == before
+    assert small.rows("silver.drugallergy")["_key"].sort().equals(keys)
+    for name in ("bronze.drugallergy", "silver.drugallergy"):
+        assert small.rows(name)["hosp9_informhosp"].null_count() == small.rows(name).height
+
+
+def test_every_commit_and_every_batch_names_the_rules(small: Small, copied: Copied) -> None:
+    first, second = rules_digest(), _stricter(copied)
+    small.rebuild()
+    silver(small.settings)
+    for name in ("bronze.drugallergy", "silver.drugallergy"):
+        told = [c["policy_digest"] for c in small.versions_note(name) if "batch" in c]
+        assert told[0] == second and set(told[1:]) == {first}
+    with small.ledger.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT stage, policy_digest FROM batch ORDER BY opened_at").all()
+        seen = connection.exec_driver_sql("SELECT digest FROM policy_digest WHERE audience = 'lake'").all()
+    assert rows == [("bronze", first)] * 2 + [("silver", first), ("bronze", second), ("silver", second)]
+    assert {row[0] for row in seen} == {first, second}
+
+
+def test_unchanged_rules_give_equal_values_and_nothing_is_outdated(small: Small) -> None:
+    before, state = small.hashes(), small.rows("silver.drugallergy").sort("_key")
+    assert small.rebuild() is None, "nothing is under other rules"
+    assert small.rebuild("all") is not None
+    silver(small.settings)
+    assert small.hashes() == before
+    assert small.rows("silver.drugallergy").sort("_key").equals(state), "silver has nothing to write"
+    assert set(small.rows("bronze.chronic")["_batch"]) != set(state["_batch"])
+
+
+def test_a_rebuild_that_dies_between_commits_and_ledger_is_completed_by_the_next_run(
+    small: Small, copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    but = ("bronze.drugallergy.hosp9_informhosp", "silver.drugallergy.hosp9_informhosp", "_row")
+    before, seen = small.hashes(*but), small.rows("bronze.drugallergy")
+    _stricter(copied)
+    monkeypatch.setattr(asked, "MOST_REBUILT", 1)
+
+    class Killed(BaseException):
+        pass
+
+    def _dies(*_: object, **__: object) -> None:
+        raise Killed
+
+    done = 0
+    with monkeypatch.context() as deadly:
+        commit = Ledger.commit_batch
+
+        def _second_dies(*of: object, **told: object) -> None:
+            nonlocal done
+            done += 1
+            (commit if done == 1 else _dies)(*of, **told)  # type: ignore[operator]
+
+        deadly.setattr(Ledger, "commit_batch", _second_dies)
+        with pytest.raises(Killed):
+            small.rebuild()
+    told = outdated_rules(small.settings)
+    assert told["waiting"] == 1 and len(told["outdated"]) == 2
+    assert small.rows("bronze.drugallergy").height == seen.height, "no half of a chunk shows"
+    bronze(small.settings)
+    assert outdated_rules(small.settings)["waiting"] == 1, "a plain run completes what was begun and no more"
+    small.rebuild()
+    silver(small.settings)
+    small.purge()
+    assert small.hashes(*but) == before and small.bytes_with(*OLD) == []
+    assert outdated_rules(small.settings)["outdated"] == []
+
+
+def test_an_attempt_under_other_rules_is_never_taken_for_the_ones_in_force(
+    small: Small, copied: Copied
+) -> None:
+    small.deliver("99002", 3, OLD[2], range(7, 9))
+    assert small.ledger.open_batch("bronze", "", "", "before") is not None
+    bronze(small.settings)
+    (told,) = outdated_rules(small.settings)["outdated"]
+    assert told["digest"] == "mixed" and told["deliveries"] == 1
+
+
+def test_later_passes_and_withdrawn_deliveries_are_made_anew_too(small: Small, copied: Copied) -> None:
+    receipts = [
+        d.receipt for d in small.ledger.deliveries(r for r in set(small.rows("bronze.chronic")["_receipt"]))
+    ]
+    gone = max(receipts)
+    small.ledger.withdraw(gone, "wrong")
+    copied.change(
+        CONTRACT, 'name="DRUGALLERGY", type="char", width=24', 'name="DRUGALLERGY", type="char", width=23'
+    )
+    copied.change(CONTRACT, 'codes="drugallergy_informant", ', 'codes="drugallergy_typedx", ')
+    small.ledger.ask_again([r for r in receipts if r != gone][:1], "test")
+    copied.change(CONTRACT, "range=", "range=") if "range=" in (
+        copied.folder / CONTRACT
+    ).read_text() else None
+    bronze(small.settings)
+    _stricter(copied)
+    lines = small.rows("bronze.drugallergy").select("_receipt", "_member", "_line").unique().height
+    small.rebuild()
+    rows = small.rows("bronze.drugallergy")
+    assert rows.height == lines and set(rows["_pass"]) == {1}
+    assert gone in set(rows["_receipt"]) and rows["hosp9_informhosp"].null_count() == lines
+    silver(small.settings)
+    small.purge()
+    assert small.bytes_with(*OLD) == []
+    assert gone not in set(small.rows("silver.drugallergy")["_receipt"])
+
+
+def test_a_zip_that_left_landing_is_named_and_nothing_is_begun(
+    small: Small, copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = sorted(set(small.rows("bronze.chronic")["_receipt"]))[1]
+    _stricter(copied)
+    holds = Vault.holds
+    monkeypatch.setattr(Vault, "holds", lambda self, one: one.receipt != gone and holds(self, one))
+    with pytest.raises(StoreError, match=rf"rebuild\.landing.*{gone}"):
+        small.rebuild()
+    assert small.ledger.unfinished(["bronze"]) == () and len(outdated_rules(small.settings)["outdated"]) == 2
+
+
+def test_a_rebuild_waits_for_a_batch_of_silver_that_was_cut_off(small: Small, copied: Copied) -> None:
+    small.deliver("99002", 3, OLD[2], range(7, 9))
+    bronze(small.settings)
+    assert small.ledger.open_batch("silver") is not None
+    _stricter(copied)
+    with pytest.raises(BusyError, match=r"rebuild\.silver"):
+        small.rebuild()
+    silver(small.settings)
+    assert small.rebuild() is not None
+    silver(small.settings)
+    assert small.rows("silver.drugallergy")["hosp9_informhosp"].drop_nulls().is_empty()
+
+
+def test_rows_left_under_other_rules_fail_the_rebuild(
+    small: Small, copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stricter(copied)
+    monkeypatch.setattr(rebuilding, "_by_table", lambda old: {})
+    with pytest.raises(BalanceError, match=r"rebuild\.left"):
+        small.rebuild()
+
+
+def test_other_deliveries_of_a_file_stay_as_they_are(
+    small: Small, copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk takes one of the two deliveries whose rows share files."""
+    shared = small.rows("bronze.drugallergy").filter(pl.col("hospcode") == "99002")
+    _stricter(copied)
+    monkeypatch.setattr(asked, "MOST_REBUILT", 1)
+    monkeypatch.setattr(rebuilding, "_require_none_left", lambda *_: None)
+    opened = Ledger.open_batch
+    left = iter([True, False])
+    monkeypatch.setattr(
+        Ledger, "open_batch", lambda self, *a, rebuild=False, **k: None if rebuild and not next(left)
+        else opened(self, *a, rebuild=rebuild, **k),
+    )  # fmt: skip
+    small.rebuild()
+    rows = small.rows("bronze.drugallergy").select(list(stored_schema(contracts()["DRUGALLERGY"])))
+    assert (
+        rows.filter(pl.col("hospcode") == "99002")
+        .sort("_line")
+        .equals(shared.select(rows.columns).sort("_line"))
+    )
+    assert rows.height == 8 and not (set(rows["hosp9_informhosp"]) & {OLD[0]})
+
+
+def test_the_environment_is_the_lakes() -> None:
+    assert "KHLANG_REBUILD" not in os.environ
