@@ -32,6 +32,13 @@ class Copied:
         place.write_text(text.replace(old, new, 1), "utf-8")
         return self.digest()
 
+    def only(self, *names: str) -> None:
+        """Forget every contract but these."""
+        for place in (self.folder / "catalog/contracts/th43").glob("*.toml"):
+            if place.stem not in names:
+                place.unlink()
+        forget()
+
     def digest(self) -> str:
         """The digest of what the copy says now."""
         forget()
