@@ -234,6 +234,8 @@ def test_a_rebuild_that_dies_between_commits_and_ledger_is_completed_by_the_next
     assert small.rows("bronze.drugallergy").height == seen.height, "no half of a chunk shows"
     bronze(small.settings)
     assert outdated_rules(small.settings)["waiting"] == 1, "a plain run completes what was begun and no more"
+    silver(small.settings)
+    assert outdated_rules(small.settings)["waiting"] == 1, "what waits for bronze is not silver's"
     small.rebuild()
     silver(small.settings)
     small.purge()
@@ -334,3 +336,33 @@ def test_other_deliveries_of_a_file_stay_as_they_are(
         .equals(shared.select(rows.columns).sort("_line"))
     )
     assert rows.height == 8 and not (set(rows["hosp9_informhosp"]) & {OLD[0]})
+
+
+@pytest.mark.long
+def test_rows_that_the_rules_refuse_by_now_leave_silver(small: Small, copied: Copied) -> None:
+    copied.change(
+        CONTRACT, 'name="DRUGALLERGY", type="char", width=24', 'name="DRUGALLERGY", type="char", width=1'
+    )
+    assert small.rows("silver.drugallergy").height == 7
+    small.rebuild()
+    silver(small.settings)
+    assert small.rows("silver.drugallergy").height == 0 and small.rows("silver.chronic").height == 7
+    assert {count[0]: count[3:] for count in _counts(small)} == {"CHRONIC": (8, 0), "DRUGALLERGY": (0, 8)}
+
+
+@pytest.mark.long
+def test_a_later_pass_under_other_rules_is_made_anew_though_the_first_one_is_in_force(
+    small: Small, copied: Copied
+) -> None:
+    receipt, first = min(set(small.rows("bronze.chronic")["_receipt"])), rules_digest()
+    before = small.hashes()
+    copied.change(CONTRACT, 'codes="drugallergy_informant", ', 'codes="8-9", ')
+    small.ledger.ask_again([receipt], "test")
+    bronze(small.settings)
+    silver(small.settings)
+    assert copied.change(CONTRACT, 'codes="8-9", ', 'codes="drugallergy_informant", ') == first
+    (told,) = outdated_rules(small.settings)["outdated"]
+    assert (told["deliveries"], told["tables"]) == (0, {"bronze.drugallergy": 3})
+    small.rebuild()
+    silver(small.settings)
+    assert outdated_rules(small.settings)["outdated"] == [] and small.hashes() == before
