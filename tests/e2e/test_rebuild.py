@@ -94,6 +94,7 @@ def test_a_rebuild_that_was_killed_ends_with_nothing_of_before_on_any_disk(
     assert after == before
     digests = set()
     for name in (TABLE, "silver.drugallergy", "gold.facility_month", "gold.indicator"):
-        digests.add(tables.open_table(lake.settings, name).history(1)[0]["policy_digest"])
+        commits = tables.open_table(lake.settings, name).history()  # the purge writes commits of its own
+        digests.add(next(commit["policy_digest"] for commit in commits if "batch" in commit))
     assert digests == {rules["digest"]}
     strict.run(*scan, expect=[0])
