@@ -144,7 +144,7 @@ def _mark(value: bytes, column: Column, known: dict[bytes, int]) -> bytes:
         return FACILITY9
     if column.name == "D_UPDATE":
         return UPDATED if len(value) == 14 else value
-    if policy("lake").actions[column.privacy] != "pseudonym" or column.domain is None:
+    if column.domain is None or policy("lake").action(column) != "pseudonym":
         return value
     if column.domain == "person" and _SAFE.fullmatch(value):
         if int(value[12:]) != check_digit(np.array([int(value[:12])]))[0]:

@@ -21,7 +21,7 @@ LOAD = Job(
     reads=(LANDING,),
     writes=(BRONZE,),
     does="Unpack, check and de-identify every delivery received and not loaded; one batch, all tables.",
-    env=(("KHLANG_AGAIN", "{{ params.again }}"),),
+    env=(("KHLANG_AGAIN", "{{ params.again }}"), ("KHLANG_REBUILD", "{{ params.rebuild }}")),
 )
 AGAIN = Param(
     "",
@@ -29,6 +29,12 @@ AGAIN = Param(
     pattern=r"^([0-9A-Z/-]+( |$))*$",
     title="Read again / อ่านใหม่",
     description="Receipts, or HOSPCODE/YYYY-MM for all that a facility told of a month; blanks between.",
+)
+REBUILD = Param(
+    "",
+    enum=["", "outdated", "all"],
+    title="Make anew / สร้างใหม่",
+    description="outdated: what was loaded under other rules of de-identification; all: everything.",
 )
 
 with DAG(
@@ -38,7 +44,8 @@ with DAG(
 
 A run without new zips is skipped and wakes nobody. `bronze` also runs when nothing was received, so that a
 batch left unfinished by a crash is resumed. With the parameter `again` bronze also reads deliveries once more
-that are loaded already: by receipt, or those of one facility and month. Runbooks: `docs/runbooks/landing-failed.md`,
+that are loaded already: by receipt, or those of one facility and month. With `rebuild` it makes bronze anew under
+the rules of today; `curate` follows, and `maintain` removes the old files. Runbooks: `docs/runbooks/landing-failed.md`,
 `docs/runbooks/bronze-failed.md`, `docs/runbooks/ingest-late.md`.
 """,
     schedule="*/5 * * * *",
@@ -48,7 +55,7 @@ that are loaded already: by receipt, or those of one facility and month. Runbook
     dagrun_timeout=timedelta(hours=6),
     deadline=deadline(120, "ingest-late.md"),
     default_args=task_defaults(),
-    params={"again": AGAIN},
+    params={"again": AGAIN, "rebuild": REBUILD},
     tags=["khlang", "landing", "bronze"],
 ) as dag:
     RECEIVE.task() >> LOAD.task()

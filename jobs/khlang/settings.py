@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import (
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
         "",
         description="what this run of bronze reads once more from landing: receipts or HOSPCODE/YYYY-MM, "
         "blanks between; the DAG ingest sets it from its parameter",
+    )
+    rebuild: Literal["", "outdated", "all"] = Field(
+        "",
+        description="what this run of bronze makes anew from landing: outdated (loaded under other rules of "
+        "de-identification) or all; the DAG ingest sets it from its parameter",
     )
     lock_wait_seconds: int = Field(600, description="how long a job waits for the running one (then: busy)")
     suppress_below: int = Field(8, description="published counts from 1 to this less one are hidden")

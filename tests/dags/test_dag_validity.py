@@ -87,7 +87,8 @@ def test_every_task_starts_one_job_and_hands_over_only_the_runs_id(tasks: list[R
     for task in tasks:
         start = f'exec "${{KHLANG_LAKE_PYTHON:?is not set}}" -m khlang run {task["name"]}'
         assert task["command"] == start
-        again = {"KHLANG_AGAIN": "{{ params.again }}"} if task["name"] == "bronze" else {}
+        asked = {"KHLANG_AGAIN": "{{ params.again }}", "KHLANG_REBUILD": "{{ params.rebuild }}"}
+        again = asked if task["name"] == "bronze" else {}
         assert task["environment"] == {"KHLANG_RUN_ID": "{{ run_id }}", **again} and task["append_env"]
         assert task["pushes_output"] is False, "the last line of the output would travel as an XCom"
 

@@ -5,12 +5,13 @@ A batch that brings PERSON members also releases texts that earlier ones had to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from khlang.bronze.again import again_tasks, conform_again, reread, waiting
-from khlang.bronze.plan import Source, bundles, task
+from khlang.bronze.plan import bundles, sources_of, task
 from khlang.bronze.publish import accounts, commit_tables, create_tables, rows_by_table, written_files
+from khlang.bronze.rebuild import is_rebuild, rebuild, remake
 from khlang.bronze.work import conform_bundle
 from khlang.lake.evidence import attempt_name, digests, note
 from khlang.lake.ledger import Batch, Ledger
@@ -25,22 +26,27 @@ ROW_BYTES, CONFORMED = 150, 10
 def run(settings: Settings) -> Mapping[str, Any] | None:
     """Load every delivery that is checked and not loaded; returns what was done, None when nothing is new.
 
-    A batch that an earlier run left unfinished is completed first. Raises BalanceError when lines are
+    A batch that an earlier run left unfinished is completed first. With settings.rebuild what was loaded under
+    other rules is made anew after that (khlang.bronze.rebuild). Raises BalanceError when lines are
     missing, BusyError when another process writes bronze.
     """
     with writer(settings, "bronze") as held:
         ledger = Ledger.open(settings)
         if settings.again:
             ledger.ask_again(settings.again.split(), "KHLANG_AGAIN")
+        ledger.note_policy("lake", digests()[2])
+        done: dict[str, Any] = {}
         batch = ledger.open_batch("bronze", *digests())
-        if batch is None:
-            return None
-        return _load(settings, ledger, batch, held)
+        if batch is not None:
+            done |= (remake if is_rebuild(batch) else _load)(settings, ledger, batch, held)
+        if settings.rebuild and (made := rebuild(settings, ledger, held)) is not None:
+            done["rebuilt"] = made
+        return done or None
 
 
 def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mapping[str, Any]:
     """One batch from zips to visible tables."""
-    sources = list(_sources(ledger, batch))
+    sources = sources_of(ledger, batch)
     workers = Workers(settings, f"khlang {batch.id}")
     packed = bundles(sources, settings.bundle_bytes, workers.cores)
     rows = CONFORMED * sum(source.size for source in sources) // ROW_BYTES
@@ -65,22 +71,3 @@ def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mappi
     ledger.commit_batch(batch, versions, counts, faults)
     told = {"batch": batch.id, "deliveries": len(batch.deliveries), "rows": sum(loaded.values())}
     return {**told, "again": sum(released.values())} if released else told
-
-
-def _sources(ledger: Ledger, batch: Batch) -> Iterable[Source]:
-    """The members of the batch's deliveries that hold a file of the standard."""
-    by_receipt = {delivery.receipt: delivery for delivery in batch.deliveries}
-    for member in ledger.members(by_receipt):
-        delivery = by_receipt[member.receipt]
-        if member.file is None or delivery.hospcode is None or delivery.sent_at is None:
-            continue
-        yield Source(
-            member.receipt,
-            member.position,
-            member.file,
-            delivery.hospcode,
-            delivery.sent_at.isoformat(),
-            delivery.arrival,
-            member.bytes,
-            delivery.place,
-        )

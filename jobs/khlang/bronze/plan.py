@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from khlang.lake.ledger import Batch, Ledger
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -19,6 +21,20 @@ class Source:
     arrival: int
     size: int
     landing_key: str
+
+
+def sources_of(ledger: Ledger, batch: Batch) -> list[Source]:
+    """The members of the batch's deliveries that hold a file of the standard."""
+    by_receipt = {delivery.receipt: delivery for delivery in batch.deliveries}
+    found = []
+    for member in ledger.members(by_receipt):
+        delivery = by_receipt[member.receipt]
+        if member.file is None or delivery.hospcode is None or delivery.sent_at is None:
+            continue
+        at, place = delivery.sent_at.isoformat(), delivery.place
+        who = (member.receipt, member.position, member.file, delivery.hospcode)
+        found.append(Source(*who, at, delivery.arrival, member.bytes, place))
+    return found
 
 
 def bundles(sources: Iterable[Source], most_bytes: int, cores: int) -> list[list[Source]]:

@@ -14,7 +14,7 @@ from khlang.conform.member import MemberResult
 from khlang.lake import tables
 from khlang.lake.ledger import Batch
 from khlang.lake.parquet import arrow_schema
-from khlang.lake.tables import Written
+from khlang.lake.tables import Part, Written
 from khlang.model.contract import contracts
 from khlang.settings import Settings
 
@@ -88,9 +88,13 @@ def rows_by_table(written: Mapping[str, Sequence[Written]]) -> dict[str, int]:
 
 
 def commit_tables(
-    settings: Settings, batch: str, written: Mapping[str, Sequence[Written]], note: Mapping[str, str]
+    settings: Settings,
+    batch: str,
+    written: Mapping[str, Sequence[Written]],
+    note: Mapping[str, str],
+    removed: Mapping[str, Sequence[Part]] | None = None,
 ) -> tuple[dict[str, int], frozenset[str]]:
-    """One commit per table; every table gets its version, also those without new rows.
+    """One commit per table, `removed` files out; every table gets its version, also those without new rows.
 
     Files for a table that an earlier attempt of the batch had committed are removed again; also returns the
     tables of which that happened.
@@ -99,7 +103,9 @@ def commit_tables(
 
     def _commit(name: str) -> int:
         files = written.get(name, [])
-        version, made = tables.commit(settings, name, f"{batch}/{name}", files, (), note)
+        version, made = tables.commit(
+            settings, name, f"{batch}/{name}", files, (removed or {}).get(name, ()), note
+        )
         if not made and files:
             earlier.add(name)
             tables.discard(settings, name, files)

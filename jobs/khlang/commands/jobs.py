@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from importlib import import_module
@@ -45,13 +45,13 @@ class Outcome:
         return NOTHING_NEW if self.done is None else 0
 
 
-def run_job(name: str, settings: Settings) -> Outcome:
-    """Run one job in this process; its errors pass through with their own exit codes."""
+def run_job(name: str, settings: Settings, module: str = "") -> Outcome:
+    """Run one job (or the named module's) in this process; its errors pass through with their own exit codes."""
     from khlang.lake.keys import KeyStore
 
     start = time.perf_counter()
     KeyStore.open(settings)  # no job starts over a key store that is missing or unfit, idle or not
-    work: Callable[[Settings], Any] = import_module(JOBS[name]).run
+    work: Callable[[Settings], Any] = import_module(module or JOBS[name]).run
     return Outcome(name, as_mapping(work(settings)), time.perf_counter() - start)
 
 
@@ -109,17 +109,51 @@ def flat(value: Any) -> dict[str, Any]:
 def run(
     job: Annotated[str, typer.Argument(help=" | ".join(JOBS))],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object for machines")] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="bronze: make anew what was loaded under other rules, to the end"),
+    ] = False,
+    whole: Annotated[bool, typer.Option("--all", help="with --rebuild: make everything anew")] = False,
 ) -> None:
-    """Run one job: landing, bronze, silver, gold, publish, maintain or alarms. Exit 99: nothing new; 75: busy."""
+    """Run one job: landing, bronze, silver, gold, publish, maintain or alarms. Exit 99: nothing new; 75: busy.
+
+    `run bronze --rebuild` goes on to silver, gold and publish, and then removes what the tables held before.
+    """
     if job not in JOBS:
         words = ("there is no such job", "ไม่มีงานชื่อนี้")
         raise SettingsError("job.unknown", *words, job, f"one of {', '.join(JOBS)}")
-    outcome = run_job(job, environment.load())
+    if (rebuild and job != "bronze") or (whole and not rebuild):
+        words = (
+            "only bronze is rebuilt, --all goes with --rebuild",
+            "ใช้ --rebuild กับ bronze และ --all กับ --rebuild เท่านั้น",
+        )
+        raise SettingsError("job.rebuild", *words, job, "khlang run bronze --rebuild [--all]")
+    settings = environment.load()
+    if rebuild:
+        asked = settings.model_copy(update={"rebuild": "all" if whole else "outdated"})
+        for outcome in rebuild_lake(asked):
+            _tell(outcome, as_json)
+        return
+    outcome = run_job(job, settings)
+    _tell(outcome, as_json)
+    raise typer.Exit(outcome.exit_code)
+
+
+def rebuild_lake(settings: Settings) -> Iterator[Outcome]:
+    """Bronze anew, every later stage after it, then the purge of what was before; each outcome as it comes."""
+    for name in ("bronze", "silver", "gold", "publish"):
+        yield run_job(name, settings)
+    yield run_job("purge", settings, "khlang.lake.purge")
+
+
+def _tell(outcome: Outcome, as_json: bool) -> None:
+    """Print what a job did."""
     if as_json:
-        typer.echo(json.dumps({"job": job, "done": outcome.done, "seconds": outcome.seconds}, default=str))
+        typer.echo(
+            json.dumps({"job": outcome.job, "done": outcome.done, "seconds": outcome.seconds}, default=str)
+        )
     else:
         show(outcome, Console())
-    raise typer.Exit(outcome.exit_code)
 
 
 def register(app: typer.Typer) -> None:

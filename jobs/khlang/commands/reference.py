@@ -93,13 +93,18 @@ def _quirks() -> str:
 
 
 def _privacy() -> str:
-    """Class -> action of the lake's policy, with the number of columns; and the rights in the stores."""
+    """Class -> action of each audience's policy, with the number of columns; and the rights in the stores."""
     columns = [column for contract in contracts().values() for column in contract.current]
-    counted = {name: sum(column.privacy == name for column in columns) for name in policy("lake").actions}
-    classes = [(name, action, counted[name]) for name, action in policy("lake").actions.items()]
+    audiences = [policy(name) for name in ("lake", "planners", "research")]
+    classes = []
+    for name in dict.fromkeys(privacy for privacy, _ in audiences[0].actions):
+        mine = [column for column in columns if column.privacy == name]
+        ways = (", ".join(sorted({one.action(column) for column in mine})) for one in audiences)
+        classes.append((name, *ways, len(mine)))
+    heads = ("class", "in bronze and silver", "rows for planners", "rows for research", "columns")
     held = [(r.role, r.zone, f"`{r.below}`" if r.below else "all", r.action) for r in rights()]
     return (
-        f"# Privacy\n\n{table(('class', 'in bronze and silver', 'columns'), classes)}\n"
+        f"# Privacy\n\n{table(heads, classes)}\n"
         f"# Rights in the stores\n\nWhat is not listed is denied.\n\n"
         f"{table(('role', 'zone', 'where', 'action'), held)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -16,7 +17,8 @@ from khlang.model.policy import Policy
 class Context:
     """The typed frame before de-identification, keys and names by value, the fault log.
 
-    `hospcode` is the row's facility, never null; `frame` holds the contract's columns by wire name.
+    `hospcode` is the row's facility, never null; `frame` holds the contract's columns by wire name. Rows that leave
+    the lake also have the day of their leaving, their file and the purpose.
     """
 
     frame: pl.DataFrame
@@ -26,3 +28,6 @@ class Context:
     names: Names
     log: FaultLog
     text_seconds: float = 2.0
+    as_of: date | None = None
+    file: str = ""
+    purpose: str = ""

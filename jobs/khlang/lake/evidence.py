@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from importlib.resources import files
 
-from khlang.model.policy import policy
+from khlang.conform.digest import rules_digest
 from khlang.settings import PROJECT
 
 
@@ -33,8 +33,8 @@ def contract_digest() -> str:
 
 
 def digests() -> tuple[str, str, str]:
-    """(git sha, contract digest, policy digest) of a batch."""
-    return git_sha(), contract_digest(), policy("lake").digest
+    """(git sha, contract digest, policy digest) of a batch; the last covers all that decides de-identification."""
+    return git_sha(), contract_digest(), rules_digest()
 
 
 def note(batch: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from khlang.lake import tables
+from khlang.lake import purge, tables
 from khlang.lake.ledger import Ledger
 from khlang.lake.locks import writer
 from khlang.settings import Settings
@@ -26,8 +26,13 @@ class Upkeep:
 
 
 def run(settings: Settings) -> Mapping[str, Any]:
-    """Keep every zone in turn, under its writer's lock; returns the counts."""
+    """Keep every zone in turn, under its writer's lock; returns the counts.
+
+    After a rebuild that gold has followed, what tables held before it goes at once.
+    """
     with Ledger.open(settings) as ledger:
+        if ledger.purge_due() and ledger.all_followed():
+            purge.run(settings)
         visible = ledger.visible()
         done = {}
         for zone in ZONES:

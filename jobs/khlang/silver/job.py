@@ -52,6 +52,8 @@ def _scope(ledger: Ledger, batch: Batch) -> Scope:
             rows[file][hospcode] = accepted
     changed = [change.receipt for change in batch.changes]
     anew = {delivery.hospcode for delivery in ledger.deliveries(changed)} if changed else set()
+    remade = ledger.rebuilt(batch.sources)
+    anew |= {delivery.hospcode for delivery in batch.deliveries if delivery.receipt in remade}
     resolve = frozenset(h for h in anew if h) | _late(ledger, batch)
     moved = {receipt: at.isoformat() for receipt, at in ledger.retimings().items()}
     redecided: dict[str, list[str]] = defaultdict(list)

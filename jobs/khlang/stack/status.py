@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from sqlalchemy import func, select
 
+from khlang.lake.evidence import digests
 from khlang.lake.ledger import Alarm, Ledger
 from khlang.lake.ledger.models import BatchRow, DeliveryRow, ReleaseRow
 from khlang.model.bangkok import in_bangkok
@@ -48,6 +49,7 @@ class Report:
     landing_paths: tuple[str, ...]
     freshness: dict[str, str | None]
     alarms: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -68,6 +70,7 @@ def report(settings: Settings) -> Report:
         landing_paths=tuple(str(home / name) for name in CLOSED),
         freshness=freshness(settings) if known else {},
         alarms=open_alarms(settings) if known else {},
+        rules=outdated_rules(settings) if known else {},
     )
 
 
@@ -88,6 +91,24 @@ def show(found: Report, as_json: bool) -> None:
         console.print(f"  [red]alarm[/] {kind:<17}{count}  (khlang alarms --kind {kind})")
     for alarm in found.alarms.get("newest", ()):
         console.print(f"    {alarm['hospcode']}  {alarm['what']}")
+    _show_rules(console, found.rules)
+
+
+def _show_rules(console: Console, rules: dict[str, Any]) -> None:
+    """What of bronze was loaded under other rules of de-identification, and how to mend it."""
+    for batch in rules.get("outdated", ()):
+        told = f"{batch['deliveries']} deliveries, {sum(batch['tables'].values())} rows, rules {batch['digest'] or '-'}"
+        console.print(f"  [red]outdated[/] {batch['batch']}: {told}, {len(batch['tables'])} tables")
+    if rules.get("outdated"):
+        console.print(f"    rules in force: {rules['digest']}; `khlang run bronze --rebuild` makes them anew")
+    if rules.get("waiting"):
+        console.print(
+            f"  [red]rebuild[/] {rules['waiting']} deliveries wait: `khlang run bronze --rebuild` goes on"
+        )
+    if rules.get("purge_due"):
+        console.print(
+            "  [red]purge[/] files of before the rebuild are there: gold, then `khlang run maintain`"
+        )
 
 
 def _state(run: Path, service: Service) -> ServiceState:
@@ -109,6 +130,17 @@ def open_alarms(settings: Settings) -> dict[str, Any]:
             "open": ledger.alarm_counts(),
             "newest": [told(alarm) for alarm in ledger.alarms(newest=SHOWN)],
         }
+
+
+def outdated_rules(settings: Settings) -> dict[str, Any]:
+    """The digest of de-identification in force, batches of bronze under another one, what a rebuild has left to do."""
+    with Ledger.open(settings) as ledger:
+        digest = digests()[2]
+        batches = [asdict(one) for one in ledger.outdated(digest)]
+        for one in batches:
+            one["committed_at"] = one["committed_at"].isoformat(timespec="seconds")
+        waiting, due = len(ledger.rebuild_waiting()), ledger.purge_due()
+    return {"digest": digest, "outdated": batches, "waiting": waiting, "purge_due": due}
 
 
 def told(alarm: Alarm) -> dict[str, str]:

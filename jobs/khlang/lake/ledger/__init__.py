@@ -12,6 +12,7 @@ from khlang.lake.ledger.custody import Custody, Deal, Request
 from khlang.lake.ledger.decisions import Decisions
 from khlang.lake.ledger.door import receipt_number
 from khlang.lake.ledger.passes import Passes
+from khlang.lake.ledger.rebuild import Outdated, Rebuilding, Rebuilt
 from khlang.lake.ledger.registry import Loaded, Registry, Release
 from khlang.lake.ledger.rotation import Rotations
 from khlang.lake.ledger.schema import engine, migrate
@@ -32,8 +33,8 @@ from khlang.settings import Settings
 
 __all__ = [
     "Alarm", "Batch", "Cause", "Change", "Deal", "Decision", "DeliveredMember", "Delivery", "FileBalance", "Judged",
-    "Ledger", "Loaded", "Recount", "Release", "Request", "Reread", "SentZip", "Settled", "Stage", "Withheld",
-    "Wrapped", "migrate", "receipt_number",
+    "Ledger", "Loaded", "Outdated", "Rebuilt", "Recount", "Release", "Request", "Reread", "SentZip", "Settled", "Stage",
+    "Withheld", "Wrapped", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
@@ -43,6 +44,7 @@ class Ledger(
     Audit,
     Withholding,
     Rereading,
+    Rebuilding,
     Passes,
     Sent,
     Alarms,

@@ -27,6 +27,8 @@ from khlang.lake.ledger.models import (
     FaultCountRow,
     TableVersionRow,
 )
+from khlang.lake.ledger.rebuild import KIND as REBUILD
+from khlang.lake.ledger.rebuild import MIXED, Rebuilt, chunk, take_over
 from khlang.lake.ledger.report import report
 from khlang.lake.ledger.values import BEFORE, ROTATE, Batch, Change, FileBalance, Stage
 from khlang.lake.ledger.withheld import Reread, tell_again
@@ -45,14 +47,16 @@ class Batches(Deliveries):
     """The part of the ledger that the jobs of bronze, silver, gold and publish work by."""
 
     def open_batch(
-        self, stage: Stage, git_sha: str = "", contract_digest: str = "", policy_digest: str = ""
-    ) -> Batch | None:
+        self, stage: Stage, git_sha: str = "", contract_digest: str = "", policy_digest: str = "", *,
+        rebuild: bool = False,
+    ) -> Batch | None:  # fmt: skip
         """The unfinished batch of a stage (a job died), else one of all that is new, else None.
 
         Raises BusyError while a rotation of the key is unfinished.
         bronze takes deliveries in state checked, and loaded ones that are asked for again; each later stage the
         committed batches of the one before. Silver also takes changes: a moved time, a withdrawn delivery, and
         what stewards decided on persons.
+        With `rebuild` bronze takes the next deliveries that wait for it, and nothing else.
         """
         with Session(self.engine) as session, session.begin():
             _require_one_key(session)
@@ -68,8 +72,10 @@ class Batches(Deliveries):
                     contract_digest=contract_digest,
                     policy_digest=policy_digest,
                 )
-                if not _fill(session, batch):
+                if not _fill(session, batch, rebuild):
                     return None
+            elif batch.policy_digest != policy_digest:
+                batch.policy_digest = MIXED  # an earlier attempt may have committed tables under other rules
             return self._batch(session, batch, resumed)
 
     def _batch(self, session: Session, batch: BatchRow, resumed: bool) -> Batch:
@@ -107,11 +113,13 @@ class Batches(Deliveries):
             record_tables(session, batch.id, versions, counts)
 
     def commit_batch(
-        self, batch: Batch, versions: Mapping[str, int], counts: Counts, reread: Sequence[Reread] = ()
-    ) -> None:
+        self, batch: Batch, versions: Mapping[str, int], counts: Counts, reread: Sequence[Reread] = (),
+        rebuilt: Rebuilt | None = None,
+    ) -> None:  # fmt: skip
         """Make the batch visible: balance, deliveries' states and version map move together or not at all.
 
         `reread`: members of earlier batches that this one read again; their faults move in the same moment.
+        `rebuilt`: the batch takes its deliveries over from the batches that loaded them before.
         Raises BalanceError unless every member's lines are accounted for (bronze) and every accepted line
         is new, changed, unchanged, repeated or superseded (silver).
         """
@@ -119,6 +127,8 @@ class Batches(Deliveries):
             if not _require_open(session, batch, committed_is_done=True):
                 return
             record_tables(session, batch.id, versions, counts)
+            if rebuilt is not None:
+                take_over(session, batch.id, rebuilt)
             if batch.stage == "bronze":
                 check_bronze(session, batch.id, counts)
                 _advance(session, batch.id, "checked", "loaded")
@@ -172,12 +182,16 @@ def waiting(session: Session) -> list[str]:
     return list(session.scalars(asked.order_by(turn, DeliveryRow.arrival).limit(MOST_DELIVERIES)))
 
 
-def _fill(session: Session, batch: BatchRow) -> bool:
+def _fill(session: Session, batch: BatchRow, rebuild: bool) -> bool:
     """Put all that is new into a batch; False when there is nothing."""
     pending = select(ChangeRow).where(ChangeRow.batch.is_(None))
     changes: list[ChangeRow | DecisionRow] = []
-    if batch.stage == "bronze":
-        receipts, sources = waiting(session), []
+    sources: list[str] = []
+    if rebuild:
+        waits = chunk(session)
+        changes, receipts = [*waits], list(dict.fromkeys(change.receipt for change in waits))
+    elif batch.stage == "bronze":
+        receipts = waiting(session)
         changes = list(
             session.scalars(pending.where(ChangeRow.kind == REREAD).order_by(ChangeRow.id).limit(MOST_AGAIN))
         )
@@ -186,7 +200,8 @@ def _fill(session: Session, batch: BatchRow) -> bool:
         held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch.in_(sources)).distinct()
         receipts = list(session.scalars(held))
         if batch.stage == "silver":
-            changes = [*session.scalars(pending.where(ChangeRow.kind != REREAD)), *waiting_decisions(session)]
+            told = pending.where(ChangeRow.kind.not_in((REREAD, REBUILD)))
+            changes = [*session.scalars(told), *waiting_decisions(session)]
     if not receipts and not sources and not changes:
         return False
     session.add(batch)
