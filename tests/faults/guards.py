@@ -19,6 +19,7 @@ from khlang.conform.recognizers import cid, email, phone
 from khlang.conform.text import deny, engine
 from khlang.conform.text import scrub as text_scrub
 from khlang.landing import door
+from khlang.model.contract import Column
 
 
 def _nothing(*_: Any) -> tuple[()]:
@@ -88,6 +89,10 @@ def _width() -> None:
     rows._broken_rows = _with_text
 
 
+def _forms() -> None:
+    Column.shape = property(lambda self: None)  # type: ignore[method-assign,assignment]
+
+
 def _message() -> None:
     before = engine.Engine.places
 
@@ -111,6 +116,7 @@ GUARDS: dict[str, Callable[[], None]] = {
     "strange names of members are not shown": _member_name,
     "strange names of zips are not shown": _zip_name,
     "broken rows keep no value": _width,
+    "codes have their form": _forms,
     "log lines quote nothing": _message,
 }
 """What holds, and how it is taken away."""

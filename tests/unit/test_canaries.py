@@ -91,7 +91,7 @@ def test_equal_seeds_give_equal_canaries_and_no_value_stands_twice(few: Canaries
 
 def _leaks(bodies: dict[str, bytes], few: Canaries) -> list[str]:
     """Kinds of the canaries that stand in the bronze rows of three files."""
-    deidentify._action.cache_clear()
+    deidentify.action.cache_clear()
     sent_at, keys, found = datetime(2026, 10, 2, 9), Pseudonymiser.throwaway(), []
     members = {
         file: Member("R1", at, "00901", sent_at, 1, body) for at, (file, body) in enumerate(bodies.items())
@@ -109,7 +109,7 @@ def _leaks(bodies: dict[str, bytes], few: Canaries) -> list[str]:
 def restored() -> Iterator[None]:
     """Actions are looked up once: a changed one is forgotten with the test."""
     yield
-    deidentify._action.cache_clear()
+    deidentify.action.cache_clear()
 
 
 def test_the_door_keeps_every_canary_of_the_set_back(

@@ -46,9 +46,9 @@ class Canaries:
 
 
 def invent_few(seed: int, persons: int = 8) -> Canaries:
-    """Zips of one facility over all files, identifiers only where the lake promises to take them out."""
+    """Zips of one facility over all files; shifted rows are left to the full set."""
     mint = Mint(random.Random(seed))
-    desk = Desk("00901", mint, [mint.person("person") for _ in range(persons)], ("elsewhere", "shifted"))
+    desk = Desk("00901", mint, [mint.person("person") for _ in range(persons)], ("shifted",))
     full = _full(desk, hard=False)
     return Canaries((full, *_strange(desk, full)), mint)
 
