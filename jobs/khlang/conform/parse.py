@@ -20,6 +20,8 @@ from khlang.model.contract import Contract, Layout
 HEAD_BYTES = 1 << 16
 """Text in which a member's header is looked for at once."""
 _MARK = codecs.BOM_UTF8
+ERASED = b"<ERASED>"
+"""A line of an erased person in the copy that landing keeps; separators may follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +233,30 @@ def _rows(sheets: Sequence[Sheet], numbers: Sequence[int]) -> _Rows:
             bad[np.searchsorted(owner, index) + lost[lost >= 0]] = True
     long = found.ends - found.starts > LONGEST_LINE
     bad &= ~long
-    blank = found.blank & ~bad
+    gone = np.zeros(len(bad), np.bool_)
+    gone[_erased(found.body, found.starts, found.ends)] = True
+    bad &= ~gone
+    long &= ~gone
+    blank = found.blank & ~bad & ~gone
     pipes = np.flatnonzero(np.frombuffer(found.body, np.uint8) == 124)
     counts = np.searchsorted(pipes, found.ends) - np.searchsorted(pipes, found.starts)
-    odd = long | ((counts != len(sheets[0].fields) - 1) & ~blank & ~bad)
+    odd = long | ((counts != len(sheets[0].fields) - 1) & ~blank & ~bad & ~gone)
     broken = [(int(place[i]), int(line[i]), "row.encoding") for i in np.flatnonzero(bad)]
     broken += [(int(place[i]), int(line[i]), "row.width") for i in np.flatnonzero(odd)]
-    good = np.flatnonzero(~(bad | blank | odd))
+    broken += [(int(place[i]), int(line[i]), "row.erased") for i in np.flatnonzero(gone)]
+    good = np.flatnonzero(~(bad | blank | odd | gone))
     return _Rows(_runs(found.body, found.starts, found.ends, good), place[good], line[good], broken)
+
+
+def _erased(body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
+    """Numbers of the lines that stand for a row of an erased person."""
+    at, found = body.find(ERASED), []
+    while at >= 0:
+        line = int(np.searchsorted(starts, at, side="right")) - 1
+        if starts[line] == at and not body[at + len(ERASED) : ends[line]].strip(b"|"):
+            found.append(line)
+        at = body.find(ERASED, int(ends[line]))
+    return found
 
 
 def _runs(body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], good: NDArray[np.int64]) -> bytes:

@@ -9,6 +9,7 @@ from khlang.lake.ledger.alarms import Alarm, Alarms, Cause, Settled
 from khlang.lake.ledger.audit import Audit
 from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.door import receipt_number
+from khlang.lake.ledger.erasure import Erasing, Erasure, Kept, Met, Subject
 from khlang.lake.ledger.passes import Passes
 from khlang.lake.ledger.registry import Loaded, Registry, Release
 from khlang.lake.ledger.schema import engine, migrate
@@ -18,12 +19,13 @@ from khlang.lake.ledger.withheld import Recount, Reread, Withheld, Withholding
 from khlang.settings import Settings
 
 __all__ = [
-    "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "FileBalance", "Judged", "Ledger", "Loaded",
-    "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Withheld", "migrate", "receipt_number",
+    "Alarm", "Batch", "Cause", "Change", "DeliveredMember", "Delivery", "Erasure", "FileBalance", "Judged", "Kept",
+    "Ledger", "Loaded", "Met", "Recount", "Release", "Reread", "SentZip", "Settled", "Stage", "Subject", "Withheld",
+    "migrate", "receipt_number",
 ]  # fmt: skip
 
 
-class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms):
+class Ledger(Batches, Registry, Audit, Withholding, Rereading, Passes, Sent, Alarms, Erasing):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""
 
     @classmethod
