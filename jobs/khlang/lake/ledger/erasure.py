@@ -238,10 +238,9 @@ def _commit_batch(session: Session, versions: Mapping[str, int], digests: Sequen
     """The erasure as a batch of bronze without deliveries: so the version map moves as it always does."""
     number = f"bronze-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     git_sha, contract, policy = digests
-    row = BatchRow(id=number, stage="bronze", git_sha=git_sha, contract_digest=contract, policy_digest=policy)
+    told = {"git_sha": git_sha, "contract_digest": contract, "policy_digest": policy}
+    row = BatchRow(id=number, stage="bronze", state="committed", committed_at=datetime.now(UTC), **told)
     session.add(row)
     session.flush()
     record_tables(session, number, versions, {})
     move_versions(session, number)
-    row.state, row.committed_at = "committed", func.now()  # type: ignore[assignment]
-    session.flush()
