@@ -24,6 +24,7 @@ from khlang.lake.ledger.models import (
     ErasureRow,
     TombstoneRow,
 )
+from khlang.lake.ledger.order import bronze_batch
 from khlang.lake.ledger.values import Delivery
 from khlang.lake.ledger.versions import move_versions, record_tables
 from khlang.lake.ledger.withheld import LOADED, Reread, tell_again
@@ -99,10 +100,13 @@ class Erasing:
             append(session, actor, [("erase.asked", f"erasure {row.id}")])
             return row.id
 
-    def widen_erasure(self, subject: Subject) -> None:
-        """More pseudonyms of persons that are erased already, and the deliveries in which they may stand."""
+    def widen_erasure(self, subject: Subject, adopted: Iterable[str]) -> None:
+        """Where pseudonyms that a batch told of stand was looked up: queue it, and do not look it up again."""
+        newest = select(func.max(ErasureRow.id)).scalar_subquery()
+        taken = TombstoneRow.subject_pseudonym.in_(list(adopted)) & TombstoneRow.erasure.is_(None)
         with Session(self.engine) as session, session.begin():
-            _entomb(session, subject.tombstones, None)
+            session.execute(update(TombstoneRow).where(taken).values(erasure=newest))
+            _entomb(session, subject.tombstones, session.scalar(select(func.max(ErasureRow.id))))
             _queue(session, subject.receipts)
 
     def tombstones(self) -> Tombstones:
@@ -153,7 +157,7 @@ class Erasing:
         asked = (
             select(DeliveryRow)
             .join(ErasureDeliveryRow, ErasureDeliveryRow.receipt == DeliveryRow.receipt)
-            .where(ErasureDeliveryRow.done_at.is_(None), DeliveryRow.state != "received")
+            .where(ErasureDeliveryRow.outcome.is_(None), DeliveryRow.state != "received")
             .order_by(DeliveryRow.arrival)
         )
         with Session(self.engine) as session:
@@ -178,12 +182,39 @@ class Erasing:
             session.add_all(ChangeRow(receipt=receipt, kind=KIND, cause="erasure") for receipt in loaded)
             append(session, "erase", [(f"erase.{one.outcome}", one.receipt) for one in kept])
 
-    def finish_erasure(self, erasure: int, progress: Mapping[str, Any]) -> None:
-        """An erasure is done, proved by what `progress` tells."""
-        told = {"done_at": func.now(), "progress": dict(progress)}
+    def erasure_looked(self) -> tuple[tuple[Delivery, str], ...]:
+        """(delivery, outcome) of what landing and bronze have let go, and the zones behind perhaps not yet."""
+        asked = (
+            select(DeliveryRow, ErasureDeliveryRow.outcome)
+            .join(ErasureDeliveryRow, ErasureDeliveryRow.receipt == DeliveryRow.receipt)
+            .where(ErasureDeliveryRow.done_at.is_(None), ErasureDeliveryRow.outcome.is_not(None))
+            .order_by(DeliveryRow.arrival)
+        )
+        with Session(self.engine) as session:
+            return tuple((as_delivery(row), str(outcome)) for row, outcome in session.execute(asked))
+
+    def finish_erasures(self, receipts: Iterable[str], progress: Mapping[int, Mapping[str, Any]]) -> None:
+        """Every zone has let these deliveries' erased persons go; erasures are done, proved by what is told."""
+        listed = list(receipts)
         with Session(self.engine) as session, session.begin():
-            session.execute(update(ErasureRow).where(ErasureRow.id == erasure).values(**told))
-            append(session, "erase", [("erase.done", f"erasure {erasure}")])
+            mine = ErasureDeliveryRow.receipt.in_(listed) & ErasureDeliveryRow.outcome.is_not(None)
+            session.execute(update(ErasureDeliveryRow).where(mine).values(done_at=func.now()))
+            for erasure, told in progress.items():
+                done = {"done_at": func.now(), "progress": dict(told)}
+                session.execute(update(ErasureRow).where(ErasureRow.id == erasure).values(**done))
+                append(session, "erase", [("erase.done", f"erasure {erasure}")])
+
+    def bronze_batches(self, receipts: Iterable[str]) -> dict[str, str]:
+        """Receipt -> the committed bronze batch that holds the delivery's rows, of those that are loaded."""
+        with Session(self.engine) as session:
+            found = {receipt: bronze_batch(session, receipt) for receipt in receipts}
+        return {receipt: batch for receipt, batch in found.items() if batch is not None}
+
+    def has_open_batch(self, stage: str) -> bool:
+        """Whether a job of the stage died and left a batch that is to be completed."""
+        asked = select(BatchRow.id).where(BatchRow.stage == stage, BatchRow.state == "open")
+        with self.engine.connect() as connection:
+            return connection.scalar(asked) is not None
 
 
 def tell_met(session: Session, met: Met) -> None:
@@ -227,10 +258,8 @@ def _keep(session: Session, one: Kept) -> str | None:
             raise KhlangError("erasure.moved", "a delivery changed while it was read", place=one.receipt)
     else:
         state = None
-    done = {"done_at": func.now(), "outcome": one.outcome}
-    session.execute(
-        update(ErasureDeliveryRow).where(ErasureDeliveryRow.receipt == one.receipt).values(**done)
-    )
+    mine = ErasureDeliveryRow.receipt == one.receipt
+    session.execute(update(ErasureDeliveryRow).where(mine).values(outcome=one.outcome))
     return one.receipt if state in LOADED else None
 
 

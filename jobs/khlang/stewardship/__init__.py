@@ -1,0 +1,1 @@
+"""Rights of the persons in the lake, carried out through every zone."""
