@@ -27,6 +27,7 @@ JOBS = {
     "publish": "khlang.shares.job",
     "maintain": "khlang.lake.maintain",
     "alarms": "khlang.lake.alarms",
+    "erase": "khlang.stewardship.job",
 }
 """Name of a job -> the module whose `run(settings)` does it; imported only when it is asked for."""
 
@@ -107,7 +108,7 @@ def run(
     job: Annotated[str, typer.Argument(help=" | ".join(JOBS))],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object for machines")] = False,
 ) -> None:
-    """Run one job: landing, bronze, silver, gold, publish, maintain or alarms. Exit 99: nothing new; 75: busy."""
+    """Run a job: landing, bronze, silver, gold, publish, maintain, alarms, erase. Exit 99: nothing new; 75: busy."""
     if job not in JOBS:
         words = ("there is no such job", "ไม่มีงานชื่อนี้")
         raise SettingsError("job.unknown", *words, job, f"one of {', '.join(JOBS)}")

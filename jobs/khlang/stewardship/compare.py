@@ -20,7 +20,8 @@ from khlang.model.contract import Contract
 from khlang.stewardship.lines import Edit, Shape, edited
 from khlang.stewardship.needle import Needle
 
-FAULTS = ["_line", "_faults"]
+BETWEEN = " "
+"""Between column and code of a fault told as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +197,26 @@ def _differs(member: Member) -> StoreError:
 
 
 def faults_moved(changes: Changes, contract: Contract) -> pl.DataFrame:
-    """(_line, gone, came, accepted): faults that the edited lines lose and gain, whether they count by now."""
+    """(_line, gone, came, _accepted): faults that the edited lines lose and gain, whether they count by now.
+
+    A fault is told as text, column and code: lists of structs have no difference.
+    """
     empty = pl.DataFrame(schema=bronze_schema(contract))
-    before, after = (pl.concat([empty, *side]) for side in (changes.before, changes.after))
-    none = pl.lit([], pl.List(FAULT))
-    both = after.select(*FAULTS, "_accepted").join(before.select(*FAULTS), on="_line", suffix=" before")
-    now, was = pl.col("_faults").fill_null(none), pl.col("_faults before").fill_null(none)
+    before, after = (
+        pl.concat([empty, *side]).select("_line", "_accepted", _told())
+        for side in (changes.before, changes.after)
+    )
+    both = after.join(before, on="_line", suffix=" before")
+    now, was = pl.col("_faults"), pl.col("_faults before")
     return both.select(
         "_line",
         was.list.set_difference(now).alias("gone"),
         now.list.set_difference(was).alias("came"),
         "_accepted",
     )
+
+
+def _told() -> pl.Expr:
+    fault = pl.element().struct
+    text = pl.concat_str(fault.field("column").fill_null(""), fault.field("code"), separator=BETWEEN)
+    return pl.col("_faults").fill_null(pl.lit([], pl.List(FAULT))).list.eval(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import groupby
 from typing import Any
@@ -35,13 +35,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run did: deliveries by outcome, name books and files of tables that went, in the whole lake."""
+    """What a run did: deliveries by outcome, name books and files of tables that went, in the whole lake.
+
+    `known`: the citizen ids that landing was searched for; in memory only.
+    """
 
     outcomes: Mapping[str, int]
     books: int
     files_removed: Mapping[str, int]
     receipts: tuple[str, ...]
     erasures: tuple[int, ...]
+    known: frozenset[str] = field(repr=False)
 
 
 @contextmanager
@@ -80,9 +84,10 @@ def pending(
     _widen(settings, ledger)
     ledger.queue_unread()
     erasures = tuple(one.id for one in ledger.erasures(open_only=True))
+    searched_for = frozenset(known)
     if ledger.erasure_queue():
         with quiet(settings, ledger, "bronze", "khlang.bronze.job") as held:
-            _landing(settings, ledger, held, known, say)
+            searched_for = _landing(settings, ledger, held, known, say)
     looked = ledger.erasure_looked()
     if not looked and not erasures:
         return None
@@ -97,7 +102,9 @@ def pending(
     outcomes: dict[str, int] = defaultdict(int)
     for _, outcome in looked:
         outcomes[outcome] += 1
-    return Done(dict(outcomes), books, removed, tuple(one.receipt for one, _ in looked), erasures)
+    return Done(
+        dict(outcomes), books, removed, tuple(one.receipt for one, _ in looked), erasures, searched_for
+    )
 
 
 def finish(ledger: Ledger, done: Done, proofs: Mapping[int, Mapping[str, Any]]) -> None:
@@ -116,8 +123,10 @@ def _facility(delivery: Delivery) -> str:
     return delivery.hospcode or delivery.sender or NOBODYS
 
 
-def _landing(settings: Settings, ledger: Ledger, held: Held, known: Collection[str], say: Say) -> None:
-    """Landing and bronze, facility by facility."""
+def _landing(
+    settings: Settings, ledger: Ledger, held: Held, known: Collection[str], say: Say
+) -> frozenset[str]:
+    """Landing and bronze, facility by facility; the citizen ids that were searched for."""
     waiting = sorted(ledger.erasure_queue(), key=lambda one: (_facility(one), one.arrival))
     told = searched(settings, ledger, {_facility(one) for one in waiting}) | set(known)
     for hospcode, mine in groupby(waiting, _facility):
@@ -129,6 +138,7 @@ def _landing(settings: Settings, ledger: Ledger, held: Held, known: Collection[s
             with looked_at(Group(settings, ledger, reading), chunk) as (kept, versions, reread):
                 held.check()
                 ledger.commit_erased(kept, versions, reread, digests())
+    return frozenset(told)
 
 
 def searched(settings: Settings, ledger: Ledger, hospcodes: Collection[str]) -> set[str]:

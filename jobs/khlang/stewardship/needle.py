@@ -32,6 +32,10 @@ class Needle:
         """Whether any of them stands in the bytes."""
         return self.search is not None and bool(self.search.find(text))
 
+    def found_in(self, pieces: Iterator[bytes]) -> bool:
+        """Whether any of them stands in a stream, however large."""
+        return self.search is not None and next(found_in(self.search, pieces), None) is not None
+
     def cut_out(self, text: str, instead: str) -> str:
         """The text with each of them replaced."""
         if self.search is None:

@@ -21,11 +21,12 @@ from khlang.lake.tables import Part, Written
 from khlang.model.contract import Contract, contracts
 from khlang.settings import Settings
 from khlang.silver.stored import read
+from khlang.stewardship.compare import BETWEEN
 
 PLACE = ["_receipt", "_member", "_line"]
 MOVED = {
-    "_receipt": pl.String(), "_member": pl.Int32(), "_line": pl.Int32(), "gone": pl.List(FAULT),
-    "came": pl.List(FAULT), "_accepted": pl.Boolean(),
+    "_receipt": pl.String(), "_member": pl.Int32(), "_line": pl.Int32(), "gone": pl.List(pl.String),
+    "came": pl.List(pl.String), "_accepted": pl.Boolean(),
 }  # fmt: skip
 """What the edited lines of members lose and gain in faults (compare.faults_moved)."""
 
@@ -79,10 +80,8 @@ def without_them(
     `moved` names the edited lines; what was stored by other rules and names an erased person goes as well.
     """
     told = rows.join(moved.rename({"_accepted": "accepted now"}), on=PLACE, how="left", maintain_order="left")
-    code = pl.lit(CODE)
-    bare = theirs(contract, tombstones) | pl.col("came").list.eval(
-        pl.element().struct.field("code") == code
-    ).list.any().fill_null(False)
+    edited_out = pl.col("came").list.contains(f"{BETWEEN}{CODE}").fill_null(False)
+    bare = theirs(contract, tombstones) | edited_out
     told = told.with_columns(bare.alias("bare"))
     gone = _bare(told.filter("bare"), contract, delivering)
     kept = _blanked(told.filter(~pl.col("bare")), contract, tombstones)
@@ -92,7 +91,7 @@ def without_them(
 
 def _bare(rows: pl.DataFrame, contract: Contract, delivering: Mapping[str, str]) -> pl.DataFrame:
     """Only the place, and the fault."""
-    fault = pl.lit(pl.Series([[{"column": None, "code": CODE}]], dtype=pl.List(FAULT)))
+    fault = pl.lit(pl.Series([[{"column": None, "code": CODE}]], dtype=pl.List(FAULT))).first()
     facility = pl.col("_receipt").replace_strict(
         delivering, default=pl.col("hospcode"), return_dtype=pl.String
     )
@@ -107,23 +106,33 @@ def _bare(rows: pl.DataFrame, contract: Contract, delivering: Mapping[str, str])
 
 def _blanked(rows: pl.DataFrame, contract: Contract, tombstones: Tombstones) -> pl.DataFrame:
     """Other persons' rows: single values go, and the faults that went and came with an edited line."""
-    none = pl.lit([], pl.List(FAULT))
-    stays = pl.col("_faults").fill_null(none).list.set_difference(pl.col("gone"))
-    both = stays.list.set_union("came")
-    faults = pl.when(pl.col("gone").is_null()).then("_faults").otherwise(
-        pl.when(both.list.len() > 0).then(both)
-    )  # fmt: skip
+    rows = rows.with_columns(_moved_faults(rows), pl.coalesce("accepted now", "_accepted").alias("_accepted"))
     named = [c for c in naming(contract) if tombstones.of_domain(c.domain)]
     if not named:
-        return rows.with_columns(faults.alias("_faults"))
+        return rows
     hit = pl.any_horizontal(_in(c.field, tombstones.of_domain(c.domain)) for c in named)
     blank = [
         pl.when(~_in(c.field, tombstones.of_domain(c.domain))).then(c.field).alias(c.field) for c in named
     ]
-    accepted = pl.coalesce("accepted now", "_accepted").alias("_accepted")
-    marked = rows.with_columns(hit.alias("hit"), faults.alias("_faults"), accepted)
+    marked = rows.with_columns(hit.alias("hit"))
     touched = _rehashed(marked.filter("hit").with_columns(blank), contract)
-    return pl.concat([marked.filter(~pl.col("hit")), touched]).sort("at")
+    return pl.concat([marked.filter(~pl.col("hit")), touched])
+
+
+def _moved_faults(rows: pl.DataFrame) -> pl.Series:
+    """The faults of rows, of the edited ones without those that went, with those that came: few, row by row."""
+    told = rows["_faults"].to_list()
+    for at, (gone, came) in enumerate(rows.select("gone", "came").iter_rows()):
+        if gone or came:
+            stays = [
+                one for one in told[at] or [] if f"{one['column'] or ''}{BETWEEN}{one['code']}" not in gone
+            ]
+            new = [dict(zip(("column", "code"), one.split(BETWEEN), strict=True)) for one in came]
+            told[at] = [
+                *stays,
+                *({**one, "column": one["column"] or None} for one in new if one not in stays),
+            ] or None
+    return pl.Series("_faults", told, dtype=pl.List(FAULT))
 
 
 @dataclass(frozen=True, slots=True)
