@@ -78,6 +78,7 @@ FIRST = {
         REFER, "99001|F1|P1|V2|20260901080000|5001|20260901080000", "99001|F2|P2|V1|20260901080000|5002|20260901080000",
         encoding="utf-16",
     ),
+    "CARE_REFER.txt": sheet(DETAIL, "99001|F1|1|20260901080000", "99001|F2|1|20260901080000"),
     "notes.txt": f"for the ministry\nthe patient {SPELLED} left\nnothing else\n".encode(),
     "scan.bin": b"\0\1\2" + CID.encode() + b"\0",
 }  # fmt: skip
