@@ -150,7 +150,7 @@ def test_what_is_sent_again_stays_out_and_leaves_landing_too(town: Town) -> None
     behind = town.deliver("99002", told, "20261104083000")
     town.run("bronze", "silver")
     mine = [town.person(), town.patient("P1"), town.patient("77", "99002")]
-    assert not [place for place in town.places_of(*mine[:2])], "never accepted, not even for a moment"
+    assert town.places_of(*mine[:2]) == [], "never accepted, not even for a moment"
     assert town.places_of(mine[2]), "who it was is only told by PERSON"
     done = town.pend(())
     assert done is not None and done.outcomes == {"shredded": 1, "redacted": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from khlang.errors import BusyError
 from khlang.lake import tables
 from khlang.lake.ledger import Ledger
 from khlang.lake.locks import writer
@@ -14,15 +15,15 @@ from khlang.silver.stored import WORK
 def sweep(settings: Settings, ledger: Ledger) -> dict[str, int]:
     """Remove every file that the newest version of its table does not name; zone -> files removed.
 
-    Under the writers' locks, one zone after the other. A zone with an unfinished batch keeps its files: the
-    batch still reads the version before (raises nothing; its count is -1, and the erasure is not proved yet).
+    Under the writers' locks, one zone after the other. Raises BusyError when a job left a batch of the zone
+    unfinished: it still reads the version before.
     """
     removed: dict[str, int] = {}
     for zone in ZONES:
         with writer(settings, zone):
             if ledger.has_open_batch(zone):
-                removed[zone] = -1
-                continue
+                words = ("a batch of this zone is not complete", "ยังมีชุดงานของชั้นข้อมูลนี้ค้างอยู่")
+                raise BusyError("busy", *words, zone, f"`khlang run {zone}`, then `khlang erase --pending`")
             names = [name for name in ledger.visible() if name.startswith(f"{zone}.")]
             removed[zone] = sum(_emptied(settings, name) for name in names)
             if zone == "silver":
