@@ -38,8 +38,9 @@ with DAG(
     doc_md=f"""{__doc__}
 
 Takes each zone's lock for as long as it works on that zone; a running load is waited for. Runbooks:
-`docs/runbooks/maintain-failed.md`, `docs/runbooks/maintain-late.md`. Alarms need none of that and stand beside it:
-`docs/runbooks/alarms-failed.md`, `docs/runbooks/erase-failed.md`, `docs/runbooks/facility-silent.md`, `docs/runbooks/volume-jumped.md`.
+`docs/runbooks/maintain-failed.md`, `docs/runbooks/maintain-late.md`, `docs/runbooks/erase-failed.md`.
+Alarms need none of that and stand beside it:
+`docs/runbooks/alarms-failed.md`, `docs/runbooks/facility-silent.md`, `docs/runbooks/volume-jumped.md`.
 """,
     schedule=CronTriggerTimetable("30 1 * * *", timezone="Asia/Bangkok"),
     start_date=FIRST_DAY,

@@ -21,7 +21,7 @@ class Act(Protocol):
 
 
 @cache
-def _action(name: str) -> Act:
+def action(name: str) -> Act:
     """The action of that name: the file conform/actions/<name>.py."""
     act: Act = import_module(f"khlang.conform.actions.{name}").apply
     return act
@@ -33,7 +33,7 @@ def deidentify(contract: Contract, context: Context) -> dict[str, pl.Series]:
     A key that an action blanks is noted. Raises PrivacyError before any value is looked at when a class or a
     key domain has no rule.
     """
-    chosen = [(column, _action(context.policy.action(column))) for column in contract.current]
+    chosen = [(column, action(context.policy.action(column))) for column in contract.current]
     left = {column.name: act(column, context.frame[column.name], context) for column, act in chosen}
     for name in contract.key:
         lost = left[name].is_null() & context.frame[name].is_not_null()

@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.actions.pseudonym import apply
 from khlang.conform.context import Context
+from khlang.conform.deidentify import action
 from khlang.conform.parse import Parsed
 from khlang.model.contract import Column, Contract
 
@@ -73,7 +73,7 @@ def _keyed(contract: Contract, name: str, context: Context) -> pl.Series:
     column = next((c for c in contract.current if c.name == name), None)
     if column is None:
         return pl.Series(name, [None], dtype=pl.String).new_from_index(0, context.frame.height)
-    return apply(column, context.frame[name], context)
+    return action("pseudonym")(column, context.frame[name], context)
 
 
 def _among(values: pl.Series, known: frozenset[str]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.decode import LONGEST_LINE, Plain, is_blank, lines, plain
+from khlang.conform.decode import LONGEST_LINE, Plain, erased_lines, is_blank, lines, plain
 from khlang.conform.member import Member
 from khlang.conform.stream import PIECE_BYTES, Read, Survey, pieces
 from khlang.errors import KhlangError
@@ -20,8 +20,6 @@ from khlang.model.contract import Contract, Layout
 HEAD_BYTES = 1 << 16
 """Text in which a member's header is looked for at once."""
 _MARK = codecs.BOM_UTF8
-ERASED = b"<ERASED>"
-"""A line of an erased person in the copy that landing keeps; separators may follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +232,7 @@ def _rows(sheets: Sequence[Sheet], numbers: Sequence[int]) -> _Rows:
     long = found.ends - found.starts > LONGEST_LINE
     bad &= ~long
     gone = np.zeros(len(bad), np.bool_)
-    gone[_erased(found.body, found.starts, found.ends)] = True
+    gone[erased_lines(found.body, found.starts, found.ends)] = True
     bad &= ~gone
     long &= ~gone
     blank = found.blank & ~bad & ~gone
@@ -246,17 +244,6 @@ def _rows(sheets: Sequence[Sheet], numbers: Sequence[int]) -> _Rows:
     broken += [(int(place[i]), int(line[i]), "row.erased") for i in np.flatnonzero(gone)]
     good = np.flatnonzero(~(bad | blank | odd | gone))
     return _Rows(_runs(found.body, found.starts, found.ends, good), place[good], line[good], broken)
-
-
-def _erased(body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
-    """Numbers of the lines that stand for a row of an erased person."""
-    at, found = body.find(ERASED), []
-    while at >= 0:
-        line = int(np.searchsorted(starts, at, side="right")) - 1
-        if starts[line] == at and not body[at + len(ERASED) : ends[line]].strip(b"|"):
-            found.append(line)
-        at = body.find(ERASED, int(ends[line]))
-    return found
 
 
 def _runs(body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], good: NDArray[np.int64]) -> bytes:

@@ -37,22 +37,22 @@ class Sides:
         return cls(replace(rules, tombstones=NOBODY), replace(rules, names=thinner))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What a member needs: edits of its lines; `before` and `after`, the faults of the edited lines.
 
-    `fields`: how many fields an erased line keeps, more than one where a first line must tell the columns.
+    `headerless`: fields of its lines, where an erased first line must go on telling the columns.
     """
 
     shape: Shape
     edits: dict[int, Edit] = field(default_factory=dict)
     before: list[pl.DataFrame] = field(default_factory=list)
     after: list[pl.DataFrame] = field(default_factory=list)
-    fields: int = 1
+    headerless: list[int] = field(default_factory=list)
 
     def redacted(self, read: Read) -> Read:
         """The member's bytes with the edits."""
-        return lambda: edited(read(), self.shape, self.edits, self.fields)
+        return lambda: edited(read(), self.shape, self.edits, max(self.headerless, default=1))
 
 
 def _is_erased(faults: str = "_faults") -> pl.Expr:
@@ -75,19 +75,21 @@ def _cells(before: pl.DataFrame, after: pl.DataFrame, contract: Contract) -> pl.
     return pl.concat(found) if found else pl.DataFrame(schema=schema)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sums:
     """A member's rows but the edited ones, summed so that their order does not matter."""
 
-    rows: int = 0
-    value: int = 0
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+
+    def total(self) -> tuple[int, int]:
+        """Rows, and the sum of their hashes."""
+        return sum(rows for rows, _ in self.pieces), sum(value for _, value in self.pieces)
 
     def add(self, rows: pl.DataFrame, edits: Mapping[int, Edit]) -> None:
         """Rows of a piece."""
         kept = rows.filter(~pl.col("_line").is_in(pl.Series(list(edits), dtype=pl.Int32).implode()))
-        self.rows += kept.height
         hashes = kept.select(pl.struct("_line", "_key", "_row", "_accepted").hash(7)).to_series()
-        self.value = (self.value + sum(hashes.to_list())) % (1 << 64)
+        self.pieces.append((kept.height, sum(hashes.to_list())))
 
 
 def compared(member: Member, read: Read, sides: Sides, needle: Needle) -> Changes | None:
@@ -102,7 +104,7 @@ def compared(member: Member, read: Read, sides: Sides, needle: Needle) -> Change
     for sheet in read_sheets(member, read, contract):
         if isinstance(sheet, Sheet):
             _piece(sheet, sides, changes, needle, hits)
-    changes.edits |= dict.fromkeys(hits - changes.edits.keys())
+    changes.edits.update(dict.fromkeys(hits - changes.edits.keys()))
     if not changes.edits:
         return None
     _proved(member, read, sides, changes)
@@ -116,10 +118,10 @@ def _piece(sheet: Sheet, sides: Sides, changes: Changes, needle: Needle, hits: s
         return
     before, _ = rows_of([sheet], sides.before)
     if "file.headerless" in sheet.codes:
-        changes.fields = len(sheet.fields)
+        changes.headerless.append(len(sheet.fields))
     was_gone = before.filter(_is_erased())["_line"]
     gone = after.filter(_is_erased() & ~pl.col("_line").is_in(was_gone.implode()))["_line"].to_list()
-    changes.edits |= dict.fromkeys(gone)
+    changes.edits.update(dict.fromkeys(gone))
     place = {name.lower(): at for at, name in enumerate(sheet.fields) if name is not None}
     cells: dict[int, dict[int, str]] = {}
     for line, column, text in _cells(before, after, sides.after.contract).iter_rows():
@@ -184,7 +186,7 @@ def _proved(member: Member, read: Read, sides: Sides, changes: Changes) -> None:
             )
             (changes.after if side else changes.before).append(mine)
         told.append((codes, lines))
-    if told[0] != told[1] or sums[0] != sums[1]:
+    if told[0] != told[1] or sums[0].total() != sums[1].total():
         raise _differs(member)
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from khlang.conform.decode import LONGEST_LINE
-from khlang.conform.parse import ERASED
+from khlang.conform.decode import ERASED, LONGEST_LINE
 from khlang.conform.stream import Survey
 
 Cells = Mapping[int, str]

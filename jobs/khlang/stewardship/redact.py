@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import BinaryIO
@@ -60,13 +60,12 @@ class Reading:
         return Sides.of(self.rules(contracts()[file]), self.thinner)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Redacted:
-    """A zip without the erased persons; `moved`: by file, the edited lines' faults; `lines`: how many."""
+    """A zip without the erased persons; `moved`: by file, the faults of the edited lines."""
 
     zip: Remade
-    moved: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
-    lines: int = 0
+    moved: Mapping[str, list[pl.DataFrame]]
 
 
 def readable(source: BinaryIO, delivery: Delivery, settings: Settings) -> bool:
@@ -87,11 +86,11 @@ def redacted(source: BinaryIO, delivery: Delivery, reading: Reading) -> Redacted
         n: partial(_body, unpacked, n, item.file_size) for n, item in _numbered(directory)
     }
     found: dict[int, Read] = {}
-    told = Redacted(Remade([], b""))
+    moved: dict[str, list[pl.DataFrame]] = {}
     for number, item in _numbered(directory):
         file = file_of(item.filename)
         changed = (
-            _known(delivery, number, reads[number], reading.sides(file), reading.needle, told, file)
+            _known(delivery, number, reads[number], reading.sides(file), reading.needle, moved, file)
             if file
             else _unknown(reads[number], reading.needle)
         )
@@ -112,8 +111,7 @@ def redacted(source: BinaryIO, delivery: Delivery, reading: Reading) -> Redacted
         shown = _renamed(item, names[item.header_offset])
         number = places.get(item.header_offset, 0)
         packed.append((shown, found.get(number, reads.get(number, _nothing))))
-    told.zip = Remade(packed, comment)
-    return told
+    return Redacted(Remade(packed, comment), moved)
 
 
 def _numbered(directory: Directory) -> Iterator[tuple[int, zipfile.ZipInfo]]:
@@ -151,17 +149,22 @@ def _member(delivery: Delivery, number: int) -> Member:
 
 
 def _known(
-    delivery: Delivery, number: int, read: Read, sides: Sides, needle: Needle, told: Redacted, file: str
+    delivery: Delivery,
+    number: int,
+    read: Read,
+    sides: Sides,
+    needle: Needle,
+    told: dict[str, list[pl.DataFrame]],
+    file: str,
 ) -> Read | None:
     """A file of the standard."""
     changes = compared(replace(_member(delivery, number), read=read), read, sides, needle)
     if changes is None:
         return None
-    told.lines += len(changes.edits)
     moved = faults_moved(changes, sides.after.contract).with_columns(
         pl.lit(delivery.receipt).alias("_receipt"), pl.lit(number, pl.Int32).alias("_member")
     )
-    told.moved.setdefault(file, []).append(
+    told.setdefault(file, []).append(
         moved.select("_receipt", "_member", "_line", "gone", "came", "_accepted")
     )
     return changes.redacted(read)

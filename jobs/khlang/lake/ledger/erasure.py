@@ -16,14 +16,8 @@ from khlang.conform.erased import Tombstones
 from khlang.errors import KhlangError
 from khlang.lake.ledger.audit import append
 from khlang.lake.ledger.door import as_delivery
-from khlang.lake.ledger.models import (
-    BatchRow,
-    ChangeRow,
-    DeliveryRow,
-    ErasureDeliveryRow,
-    ErasureRow,
-    TombstoneRow,
-)
+from khlang.lake.ledger.erasure_models import ErasureDeliveryRow, ErasureRow, TombstoneRow
+from khlang.lake.ledger.models import BatchRow, ChangeRow, DeliveryRow
 from khlang.lake.ledger.order import bronze_batch
 from khlang.lake.ledger.values import Delivery
 from khlang.lake.ledger.versions import move_versions, record_tables
