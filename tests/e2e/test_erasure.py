@@ -37,11 +37,11 @@ from unit.erased_lake import (
     SPELLED,
     Town,
     environment,
-    new_town,
     person,
     sheet,
     town,
     visit,
+    whole_town,
 )
 from unit.zips import zipped
 
@@ -273,8 +273,8 @@ def test_an_erasure_that_was_killed_is_completed(town: Town, point: tuple[str, s
 
 @pytest.fixture
 def alone(own_stores: Lake) -> Iterator[Town]:
-    """A lake whose store holds no other one's tables: for the whole chain."""
-    with new_town(own_stores.settings) as made:
+    """The lake of a stack itself, with the database that dashboards read: for the whole chain."""
+    with whole_town(own_stores.settings) as made:
         yield made
 
 

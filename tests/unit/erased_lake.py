@@ -28,7 +28,7 @@ from khlang.stewardship.erase import Done, ask, finish, pending
 from khlang.stewardship.subject import Asked
 from lakes import Lake
 
-from .landing_lake import dropped, empty_lake
+from .landing_lake import dropped, empty_lake, facility
 from .zips import zipped
 
 CID, SPELLED = "1101700203450", "1-1017-00203-45-0"
@@ -173,10 +173,26 @@ def _decoded(body: bytes) -> bytes:
 
 
 @contextmanager
-def new_town(stack: Settings, more: Mapping[str, Any] | None = None) -> Iterator[Town]:
-    """An empty lake whose settings this process and its workers read."""
-    settings = empty_lake(stack, f"e{secrets.token_hex(4)}").model_copy(update=dict(more or {}))
+def new_town(stack: Settings) -> Iterator[Town]:
+    """An empty lake of its own buckets and database; this process and its workers read its settings."""
+    settings = empty_lake(stack, f"e{secrets.token_hex(4)}")
     create_buckets(settings, "lake")
+    with _read_by_all(settings) as made:
+        yield made
+    dropped(settings)
+
+
+@contextmanager
+def whole_town(stack: Settings) -> Iterator[Town]:
+    """The stack's own lake, with three facilities."""
+    with _read_by_all(stack) as made:
+        made.ledger.load_facilities([facility(code) for code in ("99001", "99002", "99003")])
+        yield made
+
+
+@contextmanager
+def _read_by_all(settings: Settings) -> Iterator[Town]:
+    """The settings as those of this process and of its workers."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(settings).items():
             patch.setenv(name, value)
@@ -184,7 +200,6 @@ def new_town(stack: Settings, more: Mapping[str, Any] | None = None) -> Iterator
         with Ledger.open(load()) as ledger:
             yield Town(load(), ledger)
     load.cache_clear()
-    dropped(settings)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -60,12 +60,16 @@ class Reading:
         return Sides.of(self.rules(contracts()[file]), self.thinner)
 
 
+Moved = dict[str, list[pl.DataFrame]]
+"""File -> the faults that its edited lines lose and gain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Redacted:
     """A zip without the erased persons; `moved`: by file, the faults of the edited lines."""
 
     zip: Remade
-    moved: Mapping[str, list[pl.DataFrame]]
+    moved: Moved
 
 
 def readable(source: BinaryIO, delivery: Delivery, settings: Settings) -> bool:
@@ -86,7 +90,7 @@ def redacted(source: BinaryIO, delivery: Delivery, reading: Reading) -> Redacted
         n: partial(_body, unpacked, n, item.file_size) for n, item in _numbered(directory)
     }
     found: dict[int, Read] = {}
-    moved: dict[str, list[pl.DataFrame]] = {}
+    moved: Moved = {}
     for number, item in _numbered(directory):
         file = file_of(item.filename)
         changed = (
@@ -149,13 +153,7 @@ def _member(delivery: Delivery, number: int) -> Member:
 
 
 def _known(
-    delivery: Delivery,
-    number: int,
-    read: Read,
-    sides: Sides,
-    needle: Needle,
-    told: dict[str, list[pl.DataFrame]],
-    file: str,
+    delivery: Delivery, number: int, read: Read, sides: Sides, needle: Needle, told: Moved, file: str
 ) -> Read | None:
     """A file of the standard."""
     changes = compared(replace(_member(delivery, number), read=read), read, sides, needle)
