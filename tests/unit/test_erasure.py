@@ -23,7 +23,7 @@ from khlang.model.contract import contracts
 from khlang.model.policy import policy
 from khlang.stewardship import compare
 from khlang.stewardship.books import cids, thinner
-from khlang.stewardship.compare import Changes, Sides, compared
+from khlang.stewardship.compare import Changes, Sides, compared, moved
 from khlang.stewardship.lines import Shape, edited
 from khlang.stewardship.needle import Needle
 from khlang.stewardship.rewrite import MOVED, _keep_marks, without_them
@@ -219,6 +219,26 @@ def test_stored_rows_are_rewritten_as_conform_gives_them() -> None:
     assert left.sort("at").drop("at", "_batch").equals(after.sort("_line"))
 
 
+PROVIDER = "HOSPCODE|PROVIDER|CID|NAME|LNAME|SEX|BIRTH|PROVIDERTYPE|STARTDATE|D_UPDATE"
+
+
+def test_an_id_that_goes_from_a_line_of_staff_goes_from_bronze_as_well() -> None:
+    row = f"{AT}|{{}}|{{}}|ฟฟฟ|ฟฟฟ|1|19800101|01|20200101|20260901080000"
+    body = sheet(PROVIDER, row.format("D1", CID), row.format("D2", OTHER))
+    changes = _compared("PROVIDER", body)
+    assert changes is not None and list(changes.edits) == [2]
+    left = b"".join(changes.redacted(partial(_read, body))())
+    before = conform([_member(body)], _rules("PROVIDER", Tombstones())).rows
+    after = conform([_member(left)], _rules("PROVIDER")).rows
+    told = moved(changes, contracts()["PROVIDER"]).with_columns(
+        _receipt=pl.lit("R1"), _member=pl.lit(1, pl.Int32)
+    )
+    stored = before.with_columns(pl.lit("b1").alias("_batch")).with_row_index("at")
+    rows = without_them(stored, contracts()["PROVIDER"], GONE, told.select(list(MOVED)), {"R1": AT})
+    assert rows.sort("at").drop("at", "_batch").equals(after.sort("_line"))
+    assert rows["cid"].null_count() == 1 and before["cid"].null_count() == 0
+
+
 def test_a_rewritten_file_keeps_folder_range_and_mark() -> None:
     path = "bronze-1/aa-again-00001-99001-99001.parquet"
     once = _keep_marks(path, "0123abcd")
@@ -239,11 +259,14 @@ def test_a_remade_zip_reads_the_same_each_time_and_keeps_order_names_and_methods
 
 def test_what_is_no_citizen_id_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from khlang.settings import Settings
-    from khlang.stewardship.subject import by_cid
+    from khlang.stewardship.subject import by_cid, by_pseudonym
 
     with pytest.raises(SettingsError, match=r"erasure\.cid") as refused:
         by_cid(Settings(), "1234567890122")  # type: ignore[call-arg]
     assert "1234567890122" not in str(refused.value)
+    for who, which in (("l1." + "a" * 22, ""), ("", "P1"), ("somebody", "")):
+        with pytest.raises(SettingsError, match=r"erasure\.subject"):
+            by_pseudonym(who, which)
 
 
 @pytest.mark.stack

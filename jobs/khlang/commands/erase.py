@@ -13,7 +13,6 @@ from khlang.errors import NOTHING_NEW
 
 if TYPE_CHECKING:
     from khlang.settings import Settings
-    from khlang.stewardship.subject import Asked
 
 
 def register(app: typer.Typer) -> None:
@@ -61,11 +60,11 @@ def _ask(settings: Settings, person: str, patient: str, cause: str, asked_by: st
     """Record the erasure; the citizen id, when one was told."""
     from khlang.lake.ledger import Ledger
     from khlang.stewardship.erase import ask
-    from khlang.stewardship.subject import Asked, by_cid
+    from khlang.stewardship.subject import by_cid, by_pseudonym
 
     known: set[str] = set()
     if person or patient:
-        asked: Asked = Asked(person or None, patient or None)
+        asked = by_pseudonym(person, patient)
     else:
         asked, digits = by_cid(settings, _cid())
         known = {digits}

@@ -198,24 +198,33 @@ def _differs(member: Member) -> StoreError:
     )  # fmt: skip
 
 
-def faults_moved(changes: Changes, contract: Contract) -> pl.DataFrame:
-    """(_line, gone, came, _accepted): faults that the edited lines lose and gain, whether they count by now.
+MOVED: dict[str, pl.DataType] = {
+    "_line": pl.Int32(), "gone": pl.List(pl.String), "came": pl.List(pl.String), "blank": pl.List(pl.String),
+    "_accepted": pl.Boolean(),
+}  # fmt: skip
+"""What the edited lines of a member lose and gain in bronze."""
+
+
+def moved(changes: Changes, contract: Contract) -> pl.DataFrame:
+    """The edited lines: faults that go and come, columns whose value goes, whether the row counts by now.
 
     A fault is told as text, column and code: lists of structs have no difference.
     """
     empty = pl.DataFrame(schema=bronze_schema(contract))
+    names = [column.field for column in contract.current]
     before, after = (
-        pl.concat([empty, *side]).select("_line", "_accepted", _told())
+        pl.concat([empty, *side]).select("_line", "_accepted", _told(), *(pl.col(n).is_null() for n in names))
         for side in (changes.before, changes.after)
     )
     both = after.join(before, on="_line", suffix=" before")
     now, was = pl.col("_faults"), pl.col("_faults before")
-    return both.select(
-        "_line",
-        was.list.set_difference(now).alias("gone"),
-        now.list.set_difference(was).alias("came"),
-        "_accepted",
-    )
+    blank = pl.concat_list(pl.when(pl.col(n) & ~pl.col(f"{n} before")).then(pl.lit(n)) for n in names)
+    told = {
+        "gone": was.list.set_difference(now),
+        "came": now.list.set_difference(was),
+        "blank": blank.list.drop_nulls(),
+    }
+    return both.select("_line", **told, _accepted="_accepted").cast(pl.Schema(MOVED))
 
 
 def _told() -> pl.Expr:

@@ -21,9 +21,10 @@ from khlang.conform.unpack import Unpacked, verify
 from khlang.lake.ledger import Delivery
 from khlang.model.contract import Contract, contracts
 from khlang.settings import Settings
-from khlang.stewardship.compare import Changes, Sides, compared, faults_moved
+from khlang.stewardship.compare import Changes, Sides, compared, moved
 from khlang.stewardship.lines import Shape
 from khlang.stewardship.needle import Needle
+from khlang.stewardship.rewrite import MOVED
 from khlang.stewardship.rezip import Member as Packed
 from khlang.stewardship.rezip import Remade
 
@@ -90,11 +91,11 @@ def redacted(source: BinaryIO, delivery: Delivery, reading: Reading) -> Redacted
         n: partial(_body, unpacked, n, item.file_size) for n, item in _numbered(directory)
     }
     found: dict[int, Read] = {}
-    moved: Moved = {}
+    told: Moved = {}
     for number, item in _numbered(directory):
         file = file_of(item.filename)
         changed = (
-            _known(delivery, number, reads[number], reading.sides(file), reading.needle, moved, file)
+            _known(delivery, number, reads[number], reading.sides(file), reading.needle, told, file)
             if file
             else _unknown(reads[number], reading.needle)
         )
@@ -115,7 +116,7 @@ def redacted(source: BinaryIO, delivery: Delivery, reading: Reading) -> Redacted
         shown = _renamed(item, names[item.header_offset])
         number = places.get(item.header_offset, 0)
         packed.append((shown, found.get(number, reads.get(number, _nothing))))
-    return Redacted(Remade(packed, comment), moved)
+    return Redacted(Remade(packed, comment), told)
 
 
 def _numbered(directory: Directory) -> Iterator[tuple[int, zipfile.ZipInfo]]:
@@ -159,12 +160,10 @@ def _known(
     changes = compared(replace(_member(delivery, number), read=read), read, sides, needle)
     if changes is None:
         return None
-    moved = faults_moved(changes, sides.after.contract).with_columns(
+    lines = moved(changes, sides.after.contract).with_columns(
         pl.lit(delivery.receipt).alias("_receipt"), pl.lit(number, pl.Int32).alias("_member")
     )
-    told.setdefault(file, []).append(
-        moved.select("_receipt", "_member", "_line", "gone", "came", "_accepted")
-    )
+    told.setdefault(file, []).append(lines.select(list(MOVED)))
     return changes.redacted(read)
 
 

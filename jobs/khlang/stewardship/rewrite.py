@@ -22,13 +22,11 @@ from khlang.model.contract import Contract, contracts
 from khlang.settings import Settings
 from khlang.silver.stored import read
 from khlang.stewardship.compare import BETWEEN
+from khlang.stewardship.compare import MOVED as COMPARED
 
 PLACE = ["_receipt", "_member", "_line"]
-MOVED = {
-    "_receipt": pl.String(), "_member": pl.Int32(), "_line": pl.Int32(), "gone": pl.List(pl.String),
-    "came": pl.List(pl.String), "_accepted": pl.Boolean(),
-}  # fmt: skip
-"""What the edited lines of members lose and gain in faults (compare.faults_moved)."""
+MOVED = {"_receipt": pl.String(), "_member": pl.Int32(), **COMPARED}
+"""What the edited lines of deliveries lose and gain (compare.moved), with their places."""
 
 _OURS = re.compile(r"^erased-[0-9a-f]{8}-")
 
@@ -107,14 +105,12 @@ def _bare(rows: pl.DataFrame, contract: Contract, delivering: Mapping[str, str])
 def _blanked(rows: pl.DataFrame, contract: Contract, tombstones: Tombstones) -> pl.DataFrame:
     """Other persons' rows: single values go, and the faults that went and came with an edited line."""
     rows = rows.with_columns(_moved_faults(rows), pl.coalesce("accepted now", "_accepted").alias("_accepted"))
-    named = [c for c in naming(contract) if tombstones.of_domain(c.domain)]
-    if not named:
-        return rows
-    hit = pl.any_horizontal(_in(c.field, tombstones.of_domain(c.domain)) for c in named)
-    blank = [
-        pl.when(~_in(c.field, tombstones.of_domain(c.domain))).then(c.field).alias(c.field) for c in named
-    ]
-    marked = rows.with_columns(hit.alias("hit"))
+    gone = {c.field: pl.col("blank").list.contains(c.field).fill_null(False) for c in contract.current}
+    for column in naming(contract):
+        gone[column.field] |= _in(column.field, tombstones.of_domain(column.domain))
+    gone = {name: which & pl.col(name).is_not_null() for name, which in gone.items() if name != "hospcode"}
+    marked = rows.with_columns(pl.any_horizontal(gone.values()).alias("hit"))
+    blank = [pl.when(~which).then(name).alias(name) for name, which in gone.items()]
     touched = _rehashed(marked.filter("hit").with_columns(blank), contract)
     return pl.concat([marked.filter(~pl.col("hit")), touched])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -42,6 +43,18 @@ def by_cid(settings: Settings, told: str) -> tuple[Asked, str]:
         raise SettingsError("erasure.cid", *_WORDS, "", _STEP)
     keys = KeyStore.open(settings).pseudonymiser("lake")
     return Asked(person=keys.of("person", pl.Series([digits]))[0]), digits
+
+
+_PSEUDONYM = re.compile(r"([pl])[0-9]+\.[0-9A-Za-z_-]{22}")
+
+
+def by_pseudonym(person: str, patient: str) -> Asked:
+    """Pseudonyms as they were typed -> whom they name."""
+    for told, letter in ((person, "p"), (patient, "l")):
+        found = _PSEUDONYM.fullmatch(told)
+        if told and (found is None or found[1] != letter):
+            raise SettingsError("erasure.subject", *_WORDS, "", _STEP)
+    return Asked(person or None, patient or None)
 
 
 def _silver_person(settings: Settings, visible: Mapping[str, int]) -> pl.LazyFrame:
