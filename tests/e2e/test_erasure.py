@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,7 +60,7 @@ def _pseudonyms(town: Town) -> list[str]:
     return sorted(gone.persons | gone.patients | gone.referrals)
 
 
-def _erased(town: Town, receipt: str, untouched: dict[str, bytes] = FIRST) -> None:
+def erased(town: Town, receipt: str, untouched: dict[str, bytes] = FIRST) -> None:
     """Nothing of the person is in the lake, in what landing can read, or in the name book."""
     assert town.places_of(*_pseudonyms(town), CID, SPELLED, NAME) == []
     left = town.zip(receipt)
@@ -80,7 +79,7 @@ def test_the_person_is_gone_everywhere_and_everybody_else_is_as_before(town: Tow
     assert town.places_of(town.person(), town.patient("P1")), "the search finds what is there"
     done = town.erase()
     assert done is not None and done.outcomes == {"redacted": 1} and done.books == 1
-    _erased(town, first.receipt)
+    erased(town, first.receipt)
 
     for name, before in bronze.items():
         after = town.rows(f"bronze.{name}")
@@ -218,59 +217,6 @@ def test_one_patient_of_a_facility_is_erased_by_pseudonym(town: Town) -> None:
     assert town.zip(first.receipt)["PERSON.txt"].count(b"<ERASED>") == 1
 
 
-KILLED = """
-import os, signal, sys
-sys.path[:0] = {paths!r}
-from importlib import import_module
-from khlang.lake.ledger import Ledger
-from khlang.settings import load
-from khlang.stewardship.erase import ask, finish, pending
-from khlang.stewardship.subject import Asked
-place, name, after = {point!r}
-owner = import_module(place)
-target = owner.Ledger if name == "commit_erased" else owner
-genuine = getattr(target, name)
-def killing(*given, **named):
-    if after:
-        genuine(*given, **named)
-    os.kill(os.getpid(), signal.SIGKILL)
-setattr(target, name, killing)
-with Ledger.open(load()) as ledger:
-    ask(load(), ledger, Asked(person={person!r}), "asked", "office", "test")
-    pending(load(), ledger, [{cid!r}], zones=("silver",))
-"""
-
-
-@pytest.mark.parametrize(
-    "point",
-    [
-        ("khlang.stewardship.landing", "recounted", False),
-        ("khlang.lake.ledger", "commit_erased", False),
-        ("khlang.lake.ledger", "commit_erased", True),
-        ("khlang.stewardship.erase", "rewrite_fragments", True),
-        ("khlang.stewardship.erase", "sweep", False),
-    ],
-    ids=["bronze committed", "before the ledger", "after the ledger", "books", "before the sweep"],
-)
-def test_an_erasure_that_was_killed_is_completed(town: Town, point: tuple[str, str, bool]) -> None:
-    first = town.deliver("99001", FIRST)
-    town.run("bronze", "silver")
-    paths = [str(PROJECT / "jobs"), str(PROJECT)]
-    code = KILLED.format(paths=paths, point=point, person=town.person(), cid=CID)
-    told = {**os.environ, **environment(town.settings)}
-    killed = subprocess.run(
-        [sys.executable, "-c", code], env=told, cwd=PROJECT, capture_output=True, text=True
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
-    done = town.pend()
-    assert done is not None and done.outcomes == {"redacted": 1} and done.erasures == (1,)
-    _erased(town, first.receipt)
-    balance = {one.file: (one.delivered, one.accepted, one.refused) for one in town.ledger.balance()}
-    assert balance["SERVICE"] == (5, 2, 3) and balance["PERSON"] == (3, 2, 1)
-    assert town.rows("silver.service")["_line"].to_list() == [2, 4]
-    assert town.pend() is None
-
-
 @pytest.fixture
 def alone(own_stores: Lake) -> Iterator[Town]:
     """The lake of a stack itself, with the database that dashboards read: for the whole chain."""
@@ -290,7 +236,7 @@ def test_the_command_erases_through_gold_and_writes_a_certificate(alone: Town) -
     assert done.returncode == 0, done.stderr[-3000:]
     counts = json.loads(done.stdout.splitlines()[-1])
     assert counts["redacted"] == 1 and counts["zips"] == 1 and counts["lake_objects"] > 0
-    _erased(alone, first.receipt)
+    erased(alone, first.receipt)
     folder = alone.settings.root / "certificates"
     texts = [path.read_text("utf-8") for path in folder.iterdir()]
     assert len(texts) == 2 and not any(
