@@ -52,7 +52,7 @@ def member_results(results: Results) -> list[MemberResult]:
             continue
         row = {k: v for k, v in result.items() if k not in ("kind", "file")}
         row["faults"] = {(code, column): count for code, column, count in row["faults"]}
-        row["found"] = tuple((kind, pseudonym) for kind, pseudonym in row["found"])
+        row["found"] = tuple((kind, pseudonym) for kind, pseudonym in row.get("found", ()))
         kept.append(
             MemberResult(
                 **{**row, "codes": tuple(row["codes"]), "unknown_columns": tuple(row["unknown_columns"])}
