@@ -24,6 +24,13 @@ WATCH = Job(
     does="Alarms of the lake: facilities gone silent, files whose volume jumped; success tells of the new ones.",
     tells=(LakeAlarms(),),
 )
+ERASE = Job(
+    "erase",
+    minutes=240,
+    reads=(LANDING, BRONZE, SILVER, GOLD),
+    writes=(),
+    does="Erased persons: what came of them since, what was cut off; every zone, old versions too.",
+)
 
 with DAG(
     dag_id="maintain",
@@ -31,7 +38,8 @@ with DAG(
     doc_md=f"""{__doc__}
 
 Takes each zone's lock for as long as it works on that zone; a running load is waited for. Runbooks:
-`docs/runbooks/maintain-failed.md`, `docs/runbooks/maintain-late.md`. Alarms need none of that and stand beside it:
+`docs/runbooks/maintain-failed.md`, `docs/runbooks/maintain-late.md`, `docs/runbooks/erase-failed.md`.
+Alarms need none of that and stand beside it:
 `docs/runbooks/alarms-failed.md`, `docs/runbooks/facility-silent.md`, `docs/runbooks/volume-jumped.md`.
 """,
     schedule=CronTriggerTimetable("30 1 * * *", timezone="Asia/Bangkok"),
@@ -43,5 +51,5 @@ Takes each zone's lock for as long as it works on that zone; a running load is w
     default_args=task_defaults(),
     tags=["khlang", "maintain"],
 ) as dag:
-    TIDY.task()
+    TIDY.task() >> ERASE.task()
     WATCH.task()

@@ -58,7 +58,7 @@ def test_only_the_agreed_codes_name_no_column() -> None:
     silent = {
         code for code, fault in catalogue().items() if fault.scope in ("row", "value") and not fault.column
     }
-    assert silent == {"row.width", "row.encoding", "row.repeated"}
+    assert silent == {"row.width", "row.encoding", "row.repeated", "row.erased"}
 
 
 def test_codes_that_need_the_lake_are_marked() -> None:

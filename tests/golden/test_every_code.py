@@ -82,6 +82,7 @@ IN_MEMBERS = [
     one("file.headerless", sheet("99001|P1|20200131|E119|99001|99001||03|20260801120000"), None),
     one("file.encoding", b"\xef\xbb\xbf" + sheet(CHRONIC, GOOD), None),
     one("row.width", sheet(CHRONIC, GOOD + "|x"), 2),
+    one("row.erased", sheet(CHRONIC, "<ERASED>"), 2),
     one("row.encoding", sheet(CHRONIC, GOOD.replace("P1", "P\x00")), 2),
     one("row.facility", changed(HOSPCODE="99002"), 2, "HOSPCODE"),
     one("key.missing", changed(PID=""), 2, "PID"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from khlang.bronze.again import again_tasks, conform_again, reread, waiting
 from khlang.bronze.plan import bundles, sources_of, task
-from khlang.bronze.publish import accounts, commit_tables, create_tables, rows_by_table, written_files
+from khlang.bronze.publish import accounts, commit_tables, create_tables, met, rows_by_table, written_files
 from khlang.bronze.rebuild import is_rebuild, rebuild, remake
 from khlang.bronze.work import conform_bundle
 from khlang.lake.evidence import attempt_name, digests, note
@@ -59,7 +59,8 @@ def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mappi
     again = workers.run(again_tasks(settings, ledger, batch, attempt, withheld), conform_again, rows)
     held.check()
     versions, earlier = commit_tables(settings, batch.id, written_files([*results, *again]), note(batch.id))
-    ledger.record_members(batch, accounts(settings, batch, results, versions, earlier))
+    told = accounts(settings, batch, results, versions, earlier)
+    ledger.record_members(batch, told)
     codes = {
         (one["receipt"], one["position"]): tuple(one["codes"]) for one in again if one["kind"] == "codes"
     }
@@ -68,6 +69,6 @@ def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mappi
     counts = {
         name: {"rows": loaded.get(name, 0), "again": released.get(name, 0)} for name in {*loaded, *released}
     }
-    ledger.commit_batch(batch, versions, counts, faults)
-    told = {"batch": batch.id, "deliveries": len(batch.deliveries), "rows": sum(loaded.values())}
-    return {**told, "again": sum(released.values())} if released else told
+    ledger.commit_batch(batch, versions, counts, faults, met(told))
+    done = {"batch": batch.id, "deliveries": len(batch.deliveries), "rows": sum(loaded.values())}
+    return {**done, "again": sum(released.values())} if released else done

@@ -12,7 +12,7 @@ from khlang.bronze.standing import Scope, fault_counts, of_table
 from khlang.conform.conform import stored_schema
 from khlang.conform.member import MemberResult
 from khlang.lake import tables
-from khlang.lake.ledger import Batch
+from khlang.lake.ledger import Batch, Met
 from khlang.lake.parquet import arrow_schema
 from khlang.lake.tables import Part, Written
 from khlang.model.contract import contracts
@@ -52,12 +52,20 @@ def member_results(results: Results) -> list[MemberResult]:
             continue
         row = {k: v for k, v in result.items() if k not in ("kind", "file")}
         row["faults"] = {(code, column): count for code, column, count in row["faults"]}
+        row["found"] = tuple((kind, pseudonym) for kind, pseudonym in row.get("found", ()))
         kept.append(
             MemberResult(
                 **{**row, "codes": tuple(row["codes"]), "unknown_columns": tuple(row["unknown_columns"])}
             )
         )
     return kept
+
+
+def met(results: Iterable[MemberResult]) -> Met:
+    """Which deliveries hold erased persons, and their pseudonyms that nobody knew before."""
+    holding = [result for result in results if result.holds_erased]
+    receipts = dict.fromkeys(result.receipt for result in holding)
+    return Met(tuple(receipts), tuple(dict.fromkeys(one for result in holding for one in result.found)))
 
 
 def accounts(

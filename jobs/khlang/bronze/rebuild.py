@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from khlang.bronze.plan import bundles, sources_of, task
-from khlang.bronze.publish import accounts, commit_tables, create_tables, rows_by_table, written_files
+from khlang.bronze.publish import accounts, commit_tables, create_tables, met, rows_by_table, written_files
 from khlang.bronze.replaced import Touched, keep_rest, keep_tasks, receipts_of, standing_rows, touched
 from khlang.bronze.standing import Scope
 from khlang.bronze.work import conform_bundle
@@ -137,7 +137,7 @@ def remake(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mapp
         standing = standing_rows(settings, versions, older - {batch.id})
         loaded = rows_by_table(written_files(results))
         counts = {name: {"rows": rows} for name, rows in loaded.items()}
-        ledger.commit_batch(batch, versions, counts, rebuilt=Rebuilt(told, standing))
+        ledger.commit_batch(batch, versions, counts, met=met(told), rebuilt=Rebuilt(told, standing))
     return {
         "batch": batch.id,
         "deliveries": len(batch.deliveries),

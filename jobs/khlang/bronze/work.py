@@ -16,6 +16,7 @@ from khlang.conform.member import Member, MemberResult
 from khlang.conform.stream import Read
 from khlang.conform.unpack import Unpacked
 from khlang.lake import tables
+from khlang.lake.erased import tombstones
 from khlang.lake.keys import KeyStore
 from khlang.lake.names import books
 from khlang.lake.parquet import arrow_schema, write
@@ -53,7 +54,8 @@ def rules_for(settings: Settings, hospcodes: Sequence[str], key_version: int) ->
     """A file's rules with the lake's key and the names that these facilities told; both are opened here."""
     names = books(settings, hospcodes)
     keys = KeyStore.open(settings).pseudonymiser("lake", key_version)
-    return lambda contract: Rules(contract, policy("lake"), keys, names, settings.text_seconds)
+    erased = tombstones(settings)
+    return lambda contract: Rules(contract, policy("lake"), keys, names, settings.text_seconds, erased)
 
 
 def write_rows(

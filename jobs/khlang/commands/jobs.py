@@ -27,6 +27,7 @@ JOBS = {
     "publish": "khlang.shares.job",
     "maintain": "khlang.lake.maintain",
     "alarms": "khlang.lake.alarms",
+    "erase": "khlang.stewardship.job",
 }
 """Name of a job -> the module whose `run(settings)` does it; imported only when it is asked for."""
 
@@ -115,7 +116,7 @@ def run(
     ] = False,
     whole: Annotated[bool, typer.Option("--all", help="with --rebuild: make everything anew")] = False,
 ) -> None:
-    """Run one job: landing, bronze, silver, gold, publish, maintain or alarms. Exit 99: nothing new; 75: busy.
+    """Run a job: landing, bronze, silver, gold, publish, maintain, alarms, erase. Exit 99: nothing new; 75: busy.
 
     `run bronze --rebuild` goes on to silver, gold and publish, and then removes what the tables held before.
     """

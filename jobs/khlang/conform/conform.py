@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from khlang.conform.check import lake_type
 from khlang.conform.context import Context
 from khlang.conform.deidentify import deidentify
+from khlang.conform.erased import NOBODY, Tombstones, blank, gone, without
 from khlang.conform.faultlog import FaultLog
 from khlang.conform.identity import key_hash, row_hash
 from khlang.conform.member import Member, MemberResult
-from khlang.conform.parse import Heading, Sheet, Unread, parse, read_sheet
+from khlang.conform.parse import Heading, Parsed, Sheet, Unread, parse, read_sheet
 from khlang.conform.pseudonym import Pseudonymiser
 from khlang.conform.rows import account, assemble, own_columns
 from khlang.conform.text.names import Names
@@ -39,6 +40,7 @@ class Rules:
     pseudonymiser: Pseudonymiser
     names: Names
     text_seconds: float = 2.0
+    tombstones: Tombstones = NOBODY
 
 
 def bronze_schema(contract: Contract) -> dict[str, pl.DataType]:
@@ -62,20 +64,36 @@ def _foreign_rows(frame: pl.DataFrame, delivering: pl.Series, log: FaultLog) -> 
 def rows_of(sheets: Sequence[Sheet], rules: Rules) -> tuple[pl.DataFrame, list[MemberResult]]:
     """Sheets of one file -> their bronze rows and member results."""
     parsed = parse(sheets)
-    log = FaultLog()
-    frame = typed_frame(parsed, rules.contract, log)
-    delivering = pl.Series([sheet.member.hospcode for sheet in sheets]).gather(parsed.sheet)
-    hospcode = _foreign_rows(frame, delivering, log)
-    context = Context(
-        frame, hospcode, rules.policy, rules.pseudonymiser, rules.names, log, rules.text_seconds
-    )
+    context = _context(parsed, rules)
+    found = gone(rules.contract, context, rules.tombstones) if rules.tombstones else None
+    held: set[int] = set()
+    if found is not None:
+        held |= set(parsed.sheet[found.rows].tolist())
+        parsed = without(parsed, found.rows)
+        context = _context(parsed, rules)
+    log = context.log
     clean = deidentify(rules.contract, context)
-    clean["HOSPCODE"] = hospcode
+    if rules.tombstones:
+        held |= set(parsed.sheet[blank(rules.contract, clean, rules.tombstones)].tolist())
+    clean["HOSPCODE"] = context.hospcode
     columns = [values.alias(name.lower()) for name, values in clean.items()]
     keys = key_hash([clean[name] for name in rules.contract.key])
     table = pl.DataFrame([*columns, keys, row_hash(columns)])
     rows = assemble(table, parsed, log, bronze_schema(rules.contract))
-    return rows, account(rows, sheets)
+    results = account(rows, sheets)
+    for number in held:
+        results[number] = replace(results[number], holds_erased=True, found=found.found if found else ())
+    return rows, results
+
+
+def _context(parsed: Parsed, rules: Rules) -> Context:
+    """Parsed rows with their types, their facility, and a log of what is wrong with them."""
+    log = FaultLog()
+    frame = typed_frame(parsed, rules.contract, log)
+    delivering = pl.Series([sheet.member.hospcode for sheet in parsed.sheets]).gather(parsed.sheet)
+    hospcode = _foreign_rows(frame, delivering, log)
+    names = (rules.policy, rules.pseudonymiser, rules.names)
+    return Context(frame, hospcode, *names, log, rules.text_seconds)
 
 
 def conform(members: Sequence[Member], rules: Rules) -> Conformed:

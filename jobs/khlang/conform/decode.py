@@ -16,6 +16,9 @@ _ORDINARY = bytes(n for n in range(256) if n not in _CONTROLS)
 SHORT = 12
 """A line of fewer bytes without any visible character is a blank one."""
 
+ERASED = b"<ERASED>"
+"""A line of an erased person in the copy that landing keeps; separators may follow it."""
+
 LONGEST_LINE = 4 << 20
 """Bytes (of UTF-8) of the longest line that is read: no row of the standard has a thousandth of them."""
 
@@ -139,3 +142,14 @@ def lines(texts: Sequence[bytes]) -> Lines:
     for index in np.flatnonzero((ends - starts < SHORT) & ~blank & ~bad):
         blank[index] = is_blank(body[starts[index] : ends[index]])
     return Lines(body, starts.astype(np.int64), ends.astype(np.int64), owner, number, bad, blank)
+
+
+def erased_lines(body: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> list[int]:
+    """Numbers of the lines that stand for a row of an erased person."""
+    at, found = body.find(ERASED), []
+    while at >= 0:
+        line = int(np.searchsorted(starts, at, side="right")) - 1
+        if starts[line] == at and not body[at + len(ERASED) : ends[line]].strip(b"|"):
+            found.append(line)
+        at = body.find(ERASED, int(ends[line]))
+    return found

@@ -70,6 +70,8 @@ def _together(results: Sequence[MemberResult], later: int) -> MemberResult:
         refused=sum(result.refused for result in results),
         repeated=sum(result.repeated for result in results) + later,
         faults=dict(faults),
+        holds_erased=any(result.holds_erased for result in results),
+        found=tuple(dict.fromkeys(one for result in results for one in result.found)),
     )
 
 

@@ -28,7 +28,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MemberResult:
-    """What became of a member: its file codes, its lines, its faults by (code, column)."""
+    """What became of a member: its file codes, its lines, its faults by (code, column).
+
+    `holds_erased`: rows of an erased person, or values that name one, were left out; `found`: pseudonyms (kind,
+    pseudonym) of such a person that nobody knew before.
+    """
 
     receipt: str
     position: int
@@ -39,3 +43,5 @@ class MemberResult:
     repeated: int = 0
     faults: dict[tuple[str, str | None], int] = field(default_factory=dict)
     unknown_columns: tuple[int, ...] = ()
+    holds_erased: bool = False
+    found: tuple[tuple[str, str], ...] = ()

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.decode import LONGEST_LINE, Plain, is_blank, lines, plain
+from khlang.conform.decode import LONGEST_LINE, Plain, erased_lines, is_blank, lines, plain
 from khlang.conform.member import Member
 from khlang.conform.stream import PIECE_BYTES, Read, Survey, pieces
 from khlang.errors import KhlangError
@@ -231,13 +231,18 @@ def _rows(sheets: Sequence[Sheet], numbers: Sequence[int]) -> _Rows:
             bad[np.searchsorted(owner, index) + lost[lost >= 0]] = True
     long = found.ends - found.starts > LONGEST_LINE
     bad &= ~long
-    blank = found.blank & ~bad
+    gone = np.zeros(len(bad), np.bool_)
+    gone[erased_lines(found.body, found.starts, found.ends)] = True
+    bad &= ~gone
+    long &= ~gone
+    blank = found.blank & ~bad & ~gone
     pipes = np.flatnonzero(np.frombuffer(found.body, np.uint8) == 124)
     counts = np.searchsorted(pipes, found.ends) - np.searchsorted(pipes, found.starts)
-    odd = long | ((counts != len(sheets[0].fields) - 1) & ~blank & ~bad)
+    odd = long | ((counts != len(sheets[0].fields) - 1) & ~blank & ~bad & ~gone)
     broken = [(int(place[i]), int(line[i]), "row.encoding") for i in np.flatnonzero(bad)]
     broken += [(int(place[i]), int(line[i]), "row.width") for i in np.flatnonzero(odd)]
-    good = np.flatnonzero(~(bad | blank | odd))
+    broken += [(int(place[i]), int(line[i]), "row.erased") for i in np.flatnonzero(gone)]
+    good = np.flatnonzero(~(bad | blank | odd | gone))
     return _Rows(_runs(found.body, found.starts, found.ends, good), place[good], line[good], broken)
 
 

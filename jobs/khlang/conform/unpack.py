@@ -189,6 +189,11 @@ class Unpacked:
         self._limits, self._clock, self._directory = limits, clock, Directory(source, limits)
         self._files = self._directory.files
 
+    @property
+    def count(self) -> int:
+        """How many members there are, folders not counted."""
+        return len(self._files)
+
     def pieces(self, position: int) -> Iterator[bytes]:
         """The bytes of the member at that place (from 1), in pieces, within the limits."""
         if not 0 < position <= len(self._files):

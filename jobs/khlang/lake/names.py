@@ -123,7 +123,7 @@ class NameBooks:
 
     def read(self, hospcode: str) -> Names:
         """All fragments of a facility as one; raises when any of them can not be read (fails closed)."""
-        return Names.from_parts([self._fragment(hospcode, receipt) for receipt in self._list(hospcode)])
+        return Names.from_parts([self._fragment(hospcode, receipt) for receipt in self.receipts(hospcode)])
 
     def of(self, told: Sequence[tuple[str, str]]) -> Names:
         """The fragments of these (facility, receipt) as one: a zip without names left none; fails closed."""
@@ -131,7 +131,7 @@ class NameBooks:
             found = pool.map(lambda place: self._told(*place), told)
             return Names.from_parts([body for body in found if body is not None])
 
-    def _list(self, hospcode: str) -> list[str]:
+    def receipts(self, hospcode: str) -> list[str]:
         """Receipts of a facility's fragments, sorted."""
         return sorted(self._keys_below(f"_{_context(hospcode, '')}"))
 

@@ -85,7 +85,8 @@ class Vault:
         source.seek(0)
         key = self._key(delivery)
         try:
-            self._store(delivery.place, seal(source, delivery.size, key, delivery.receipt), delivery.size)
+            size = delivery.lying[1]
+            self._store(delivery.place, seal(source, size, key, delivery.receipt), size)
         except (Refused, ClientError) as error:
             code = error.code if isinstance(error, Refused) else code_of(error)
             if code not in CHANGED:
@@ -97,7 +98,7 @@ class Vault:
     def confirm(self, delivery: Delivery) -> None:
         """Read a stored zip to its end; raises StoreError unless it is what was received."""
         with self.reader(delivery) as stored:
-            if digest(stored) != (delivery.sha256, delivery.size):
+            if digest(stored) != delivery.lying:
                 raise StoreError(
                     "vault.differs", "a stored zip is not what was received", place=delivery.receipt
                 )
@@ -115,9 +116,14 @@ class Vault:
     def reader(self, delivery: Delivery) -> BinaryIO:
         """The zip as received: a seekable file, every byte authenticated; nothing is written to disk."""
         fetch = fetcher(self._objects, self.bucket, delivery.place)
-        return unseal(fetch, sealed_size(delivery.size), self._key(delivery), delivery.receipt)
+        return unseal(fetch, sealed_size(delivery.lying[1]), self._key(delivery), delivery.receipt)
 
     def _key(self, delivery: Delivery) -> DataKey:
+        if not delivery.wrapped_key:
+            raise StoreError(
+                "vault.shredded", "the key of this zip was destroyed: it held an erased person",
+                "กุญแจของชุดข้อมูลนี้ถูกทำลายแล้วตามคำขอลบข้อมูล", delivery.receipt, "nothing: this is final",
+            )  # fmt: skip
         return open_key(self._keys, delivery.wrapped_key, delivery.key_version, delivery.receipt)
 
     def _store(self, place: str, pieces: Iterator[bytes], size: int) -> None:

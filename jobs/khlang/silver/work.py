@@ -141,11 +141,13 @@ def settle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"kind": "counts", "file": task["file"], "counts": counted(batch_rows, batch_own)}
     fresh = _keyed(share, classified.filter(pl.col("_status") != "unchanged").drop("_status", "_came"))
     old = state.join(fresh.select("_key"), on="_key", how="semi").select("_path", "_key")
+    gone = old.clear()
     if task["resolve"]:
         gone = state.join(classified.select("_key"), on="_key", how="anti").select("_path", "_key")
         old = pl.concat([old, gone])
     if task["relink"] and state.height:
-        again = _relinked(share, fresh)
+        # A row that went is not brought back because its patient went with it.
+        again = _relinked(share, fresh).join(gone.select("_key"), on="_key", how="anti")
         old = pl.concat([old, again.select("_path", "_key")])
         fresh = pl.concat([fresh, again.drop("_path")])
     if share.is_person:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -14,6 +14,10 @@ from khlang.silver.orphan import LINK_BETWEEN, rules
 
 PERSON_DOMAINS = {LETTERS[domain]: domain for domain in ("person", "patient")}
 """First letter of a person_key -> its domain: a citizen's, or that of a patient without a valid id."""
+
+
+LEDGER_DOMAINS = {**PERSON_DOMAINS, LETTERS["referral"]: "referral"}
+"""The same for what the ledger keeps: tombstones are of referrals too."""
 
 
 def keyed_columns(contract: Contract) -> dict[str, str]:
@@ -49,10 +53,12 @@ def carried(contract: Contract, rows: pl.DataFrame, keys: Pseudonymiser, since: 
     )
 
 
-def of_persons(values: pl.Series, keys: Pseudonymiser, since: int) -> pl.Series:
-    """Pseudonyms of citizens and patients in one column, each in its own domain."""
+def of_persons(
+    values: pl.Series, keys: Pseudonymiser, since: int, domains: Mapping[str, str] = PERSON_DOMAINS
+) -> pl.Series:
+    """Pseudonyms of citizens and patients in one column, each in its own domain; `domains`: letter -> domain."""
     moved = pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
-    for letter, domain in PERSON_DOMAINS.items():
+    for letter, domain in domains.items():
         mine = values.str.starts_with(letter).fill_null(False)
         moved = moved.zip_with(~mine, keys.forward(domain, values.set(~mine, None), since))
     return moved

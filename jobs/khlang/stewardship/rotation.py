@@ -19,6 +19,7 @@ import polars as pl
 from khlang.bronze.publish import written_files
 from khlang.conform.conform import stored_schema
 from khlang.conform.pseudonym import Pseudonymiser
+from khlang.errors import PrivacyError
 from khlang.lake import tables
 from khlang.lake.evidence import attempt_name, note
 from khlang.lake.keys import LAKE, KeyStore
@@ -33,7 +34,7 @@ from khlang.settings import Settings, load
 from khlang.silver.orphan import NAME as ORPHAN
 from khlang.silver.rewrite import schema_of
 from khlang.silver.stored import read
-from khlang.stewardship.carry import carried, files_with_people, of_persons, orphans_carried
+from khlang.stewardship.carry import LEDGER_DOMAINS, carried, files_with_people, of_persons, orphans_carried
 
 ZONES = ("bronze", "silver", "gold")
 TASK_ROWS, GROUP_ROWS = 200_000, 5_000_000
@@ -69,8 +70,12 @@ def rotate(settings: Settings, actor: str = "khlang", say: Say = lambda _: None)
 
 
 def _of_ledger(keys: Pseudonymiser, since: int, values: Sequence[str]) -> list[str]:
-    """Pseudonyms of citizens and patients that the ledger keeps."""
-    moved = of_persons(pl.Series("value", list(values), dtype=pl.String), keys, since)
+    """Pseudonyms that the ledger keeps; raises PrivacyError for one of a kind that nobody told this of."""
+    moved = of_persons(pl.Series("value", list(values), dtype=pl.String), keys, since, LEDGER_DOMAINS)
+    if moved.null_count():
+        raise PrivacyError(
+            "pseudonym.kind", "the ledger keeps a pseudonym of an unknown kind", "ไม่รู้จักชนิดของรหัสแฝง"
+        )
     return [str(value) for value in moved]
 
 

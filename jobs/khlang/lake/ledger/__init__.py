@@ -11,6 +11,7 @@ from khlang.lake.ledger.batches import Batches
 from khlang.lake.ledger.custody import Custody, Deal, Request
 from khlang.lake.ledger.decisions import Decisions
 from khlang.lake.ledger.door import receipt_number
+from khlang.lake.ledger.erasure import Erasing, Erasure, Kept, Met, Subject
 from khlang.lake.ledger.passes import Passes
 from khlang.lake.ledger.rebuild import Outdated, Rebuilding, Rebuilt
 from khlang.lake.ledger.registry import Loaded, Registry, Release
@@ -32,9 +33,9 @@ from khlang.lake.ledger.wrapped import Wrapped, WrappedKeys
 from khlang.settings import Settings
 
 __all__ = [
-    "Alarm", "Batch", "Cause", "Change", "Deal", "Decision", "DeliveredMember", "Delivery", "FileBalance", "Judged",
-    "Ledger", "Loaded", "Outdated", "Rebuilt", "Recount", "Release", "Request", "Reread", "SentZip", "Settled", "Stage",
-    "Withheld", "Wrapped", "migrate", "receipt_number",
+    "Alarm", "Batch", "Cause", "Change", "Deal", "Decision", "DeliveredMember", "Delivery", "Erasure", "FileBalance",
+    "Judged", "Kept", "Ledger", "Loaded", "Met", "Outdated", "Rebuilt", "Recount", "Release", "Request", "Reread",
+    "SentZip", "Settled", "Stage", "Subject", "Withheld", "Wrapped", "migrate", "receipt_number",
 ]  # fmt: skip
 
 
@@ -51,6 +52,7 @@ class Ledger(
     WrappedKeys,
     Custody,
     Decisions,
+    Erasing,
     Rotations,
 ):
     """The ledger of one lake. Make one per process; it holds a small pool of connections."""

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from khlang.conform.member import MemberResult
-from khlang.errors import BusyError, KhlangError, StoreError
+from khlang.errors import BusyError, KhlangError
 from khlang.lake.ledger.again import KIND as REREAD
 from khlang.lake.ledger.balance import check_bronze, check_silver, file_balances
 from khlang.lake.ledger.decisions import DecisionRow, decisions_of, waiting_decisions
 from khlang.lake.ledger.door import Deliveries
+from khlang.lake.ledger.erasure import NOBODY_MET, Met, tell_met
 from khlang.lake.ledger.models import (
     BatchDeliveryRow,
     BatchRow,
@@ -31,6 +31,7 @@ from khlang.lake.ledger.rebuild import KIND as REBUILD
 from khlang.lake.ledger.rebuild import MIXED, Rebuilt, chunk, take_over
 from khlang.lake.ledger.report import report
 from khlang.lake.ledger.values import BEFORE, ROTATE, Batch, Change, FileBalance, Stage
+from khlang.lake.ledger.versions import Counts, move_versions, record_tables
 from khlang.lake.ledger.withheld import Reread, tell_again
 
 MOST_DELIVERIES = 20_000
@@ -38,9 +39,6 @@ MOST_DELIVERIES = 20_000
 
 MOST_AGAIN = 2_000
 """Deliveries that one batch reads once more."""
-
-Counts = Mapping[str, Mapping[str, Any]]
-"""Table ("silver.service") -> named counts of a batch."""
 
 
 class Batches(Deliveries):
@@ -114,11 +112,12 @@ class Batches(Deliveries):
 
     def commit_batch(
         self, batch: Batch, versions: Mapping[str, int], counts: Counts, reread: Sequence[Reread] = (),
-        rebuilt: Rebuilt | None = None,
+        met: Met = NOBODY_MET, rebuilt: Rebuilt | None = None,
     ) -> None:  # fmt: skip
         """Make the batch visible: balance, deliveries' states and version map move together or not at all.
 
         `reread`: members of earlier batches that this one read again; their faults move in the same moment.
+        `met`: deliveries in which bronze left erased persons out: erasure looks at them in landing.
         `rebuilt`: the batch takes its deliveries over from the batches that loaded them before.
         Raises BalanceError unless every member's lines are accounted for (bronze) and every accepted line
         is new, changed, unchanged, repeated or superseded (silver).
@@ -133,6 +132,7 @@ class Batches(Deliveries):
                 check_bronze(session, batch.id, counts)
                 _advance(session, batch.id, "checked", "loaded")
                 tell_again(session, reread)
+                tell_met(session, met)
             if batch.stage == "silver":
                 check_silver(session, batch.id, counts)
                 _advance(session, batch.id, "loaded", "current")
@@ -239,25 +239,6 @@ def _require_open(session: Session, batch: Batch, committed_is_done: bool = Fals
     if row is not None and committed_is_done:
         return False
     raise KhlangError("batch.closed", f"batch {batch.id} is not open")
-
-
-def record_tables(session: Session, batch: str, versions: Mapping[str, int], counts: Counts) -> None:
-    """Versions and counts of a batch's tables; said again, the newer word holds."""
-    for table, version in versions.items():
-        told = {"version": version, "counts": dict(counts.get(table, {}))}
-        row = upsert(BatchTableRow).values(batch=batch, table=table, **told)
-        session.execute(row.on_conflict_do_update(index_elements=["batch", "table"], set_=told))
-
-
-def move_versions(session: Session, batch: str) -> None:
-    """The version map follows the batch; a version that would go back is refused."""
-    for row in session.scalars(select(BatchTableRow).where(BatchTableRow.batch == batch)):
-        told = {"version": row.version, "batch": batch, "moved_at": func.now()}
-        moved = upsert(TableVersionRow).values(table=row.table, **told)
-        forward = TableVersionRow.version <= row.version
-        moved = moved.on_conflict_do_update(index_elements=["table"], set_=told, where=forward)
-        if session.execute(moved.returning(TableVersionRow.table)).first() is None:
-            raise StoreError("version.backward", "a table's visible version would go back", place=row.table)
 
 
 def _advance(session: Session, batch: str, of: str, to: str) -> None:

@@ -126,6 +126,8 @@ class DeliveryRow(Base):
     state: Mapped[str] = mapped_column(server_default="received")
     code: Mapped[str | None]
     duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("delivery.receipt"))
+    kept_sha256: Mapped[str | None] = mapped_column(String(64))
+    kept_size: Mapped[int | None] = mapped_column(BigInteger)
     moved_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -266,18 +268,6 @@ class ReleaseRow(Base):
     table_versions: Mapped[dict[str, Any]]
     git_sha: Mapped[str]
     rows: Mapped[int] = mapped_column(BigInteger)
-
-
-class ErasureRow(Base):
-    """One erasure: whose (as a pseudonym), how far it has come."""
-
-    __tablename__ = "erasure"
-
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    subject: Mapped[str]
-    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    done_at: Mapped[datetime | None]
-    progress: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
 
 class AuditRow(Base):

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from khlang.errors import BusyError, KhlangError
 from khlang.lake.keys import LAKE, Key
-from khlang.lake.ledger.batches import move_versions, record_tables
 from khlang.lake.ledger.decisions import DecisionRow
+from khlang.lake.ledger.erasure_models import ErasureRow, TombstoneRow
 from khlang.lake.ledger.models import Base, BatchRow, KeyVersionRow
 from khlang.lake.ledger.values import ROTATE
+from khlang.lake.ledger.versions import move_versions, record_tables
 
 FIRST = 1
 """The version in force before any rotation."""
@@ -23,8 +24,10 @@ FIRST = 1
 PSEUDONYMS: tuple[tuple[type[Base], str], ...] = (
     (DecisionRow, "patient_pseudonym"),
     (DecisionRow, "person_pseudonym"),
+    (ErasureRow, "subject_pseudonym"),
+    (TombstoneRow, "subject_pseudonym"),
 )
-"""(table, column) of the ledger's own pseudonyms of citizens and patients; they move with the tables'."""
+"""(table, column) of the ledger's own pseudonyms; they move with the tables'."""
 
 Carry = Callable[[Sequence[str]], Sequence[str]]
 """Pseudonyms of the old version -> those of the new one, in order."""

@@ -21,7 +21,8 @@ ROTATE = "rotate"
 class Delivery:
     """One zip as the ledger knows it. `sent_at`: the earliest name time its content ever came under.
 
-    `sender`: the facility whose credential uploaded it, when that is known.
+    `sender`: the facility whose credential uploaded it, when that is known. `size` and `sha256` are of what was
+    received; `kept_size` and `kept_sha256` of the copy without erased persons that landing keeps instead, if any.
     """
 
     receipt: str
@@ -41,6 +42,15 @@ class Delivery:
     state: str = "received"
     code: str | None = None
     duplicate_of: str | None = None
+    kept_sha256: str | None = None
+    kept_size: int | None = None
+
+    @property
+    def lying(self) -> tuple[str, int]:
+        """SHA-256 and size of the zip that lies in landing."""
+        if self.kept_sha256 is None or self.kept_size is None:
+            return self.sha256, self.size
+        return self.kept_sha256, self.kept_size
 
 
 @dataclass(frozen=True, slots=True)

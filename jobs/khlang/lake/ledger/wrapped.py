@@ -22,6 +22,10 @@ WHERE delivery.receipt = anew.receipt AND delivery.wrapped_key = anew.old
 """
 
 
+_HAS_KEY = DeliveryRow.wrapped_key != b""
+"""An erasure that destroyed a delivery's key left an empty one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wrapped:
     """A delivery's data key as it is stored."""
@@ -39,7 +43,9 @@ class WrappedKeys:
     def wrapped_below(self, version: int, after: str, count: int) -> list[Wrapped]:
         """Data keys under older versions, by receipt, some at a time."""
         columns = (DeliveryRow.receipt, DeliveryRow.wrapped_key, DeliveryRow.key_version)
-        older = select(*columns).where(DeliveryRow.key_version < version, DeliveryRow.receipt > after)
+        older = select(*columns).where(
+            DeliveryRow.key_version < version, DeliveryRow.receipt > after, _HAS_KEY
+        )
         with self.engine.connect() as connection:
             return [
                 Wrapped(*row) for row in connection.execute(older.order_by(DeliveryRow.receipt).limit(count))
@@ -58,7 +64,7 @@ class WrappedKeys:
 
     def wrapped_under(self, version: int) -> int:
         """How many deliveries' data keys are under a version."""
-        asked = select(func.count()).where(DeliveryRow.key_version == version)
+        asked = select(func.count()).where(DeliveryRow.key_version == version, _HAS_KEY)
         with self.engine.connect() as connection:
             return int(connection.scalar(asked) or 0)
 
@@ -70,7 +76,7 @@ class WrappedKeys:
         with self.engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _KEYS})
             if purpose == "vault":
-                asked = select(func.count()).where(DeliveryRow.key_version == version)
+                asked = select(func.count()).where(DeliveryRow.key_version == version, _HAS_KEY)
                 used += int(connection.scalar(asked) or 0)
             if used:
                 words = f"{used} data keys are still wrapped under {purpose} v{version}"

@@ -43,7 +43,8 @@ def keys_of(settings: Settings) -> Iterator[Named]:
                 made = domain_key(key.material, key.purpose, key.version, domain)
                 yield f"{key.purpose} v{key.version} {domain}", made
     with Ledger.open(settings) as ledger:
-        for delivery in ledger.deliveries()[-DATA_KEYS:]:
+        kept = [delivery for delivery in ledger.deliveries() if delivery.wrapped_key]  # not shredded
+        for delivery in kept[-DATA_KEYS:]:
             known = (delivery.wrapped_key, delivery.key_version, delivery.receipt)
             yield f"data key of {delivery.receipt}", open_key(store, *known).material
 
