@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from khlang.conform.text.person import THAI_RUN, Level, behind, in_word
+from khlang.conform.text.person import THAI_RUN, Level, behind, in_word, latin_pair
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
 from khlang.conform.text.words import closed_run, common, dictionary, given_names, tokens
@@ -23,6 +23,12 @@ _LABEL = rule(
 )
 _KIN_LATIN = rule(r"(?<![a-z])(?:father|mother|husband|wife|son|daughter|brother|sister|aunt|uncle)(?![a-z])")
 
+_FOREIGNER = rule(
+    r"ต่าง(?:ด้าว|ชาติ)|แรงงาน(?:ข้ามชาติ)?|ชาว(?:เมียนมาร?์?|พม่า|ลาว|กัมพูชา|เขมร|จีน|อังกฤษ)|สัญชาติ[ก-๎]{2,10}"
+    r"|(?<![a-z])(?:seeing|regarding|referring|for|of|with|by|from|by:|dear)(?![a-z])"
+)
+"""Words behind which two capitalised words that are no clinical ones are a person."""
+
 
 class KinName(Recogniser):
     """What stands behind the word is a name unless it reads like ordinary text."""
@@ -31,6 +37,7 @@ class KinName(Recogniser):
     trigger = (
         r"ลูก|หลาน|พี่|น้อง|บุตร|ลุง|ป้า|บิดา|มารดา|สามี|ภรรยา|ภริยา|คู่|แฟน|ยาย|ปู่|ทวด|พ่อ|แม่|ญาติ|เพื่อน|ผู้|จ้าง|คนดูแล|ตา|อา|น้า|ย่า|เขย|สะใภ้|คนไข้|ผป"
         r"|ชื่อ|สกุล|pt|patient|name|father|mother|husband|wife|son|daughter|brother|sister|aunt|uncle|c/o"
+        r"|ต่าง|แรงงาน|ชาว|สัญชาติ|(?:seeing|regarding|referring|for|of|with|by|from|dear)[ :]{1,3}[a-z]"
     )
     spares_closed = True
 
@@ -43,6 +50,10 @@ class KinName(Recogniser):
                     place = behind(text, word.end(), level) or self._nickname(text, word.end())
                     if place:
                         yield self.span(place, 0.7)
+        for word in matches(_FOREIGNER, text):
+            pair = latin_pair(text, word.end())
+            if pair:
+                yield self.span(pair, 0.6)
         for word in matches(_DOUBTFUL, text):
             place = behind(text, word.end(), Level.WEAK)
             if (

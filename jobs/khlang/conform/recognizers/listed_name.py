@@ -66,4 +66,9 @@ def _strange(name: str) -> bool:
 
 def _telling(surname: str) -> bool:
     """Whether what stands behind a given name that is also a word can only be a surname."""
-    return len(surname) > 3 and surname not in dictionary() and (listed(surname) or _strange(surname))
+    return (
+        len(surname) > 3
+        and not surname[0].isascii()
+        and surname not in dictionary()
+        and (listed(surname) or _strange(surname))
+    )

@@ -7,33 +7,24 @@ from functools import cache
 
 import regex
 
-from khlang.conform.text.person import THAI_RUN, Level, behind, in_word
+from khlang.conform.text.person import DOTTED, THAI_RUN, Level, behind, in_word
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
 from khlang.conform.text.words import declared, dictionary, listed, tokens
 
 _BARE = rule(r"(?P<title>นางสาว|นาย(?:แพทย์)?|นาง)")
 """Titles that are whole words: they may also be the end of another word."""
-_DOTTED = rule(
-    r"(?<![.])(?:น\.[ ]?ส\.?|ด\.[ ]?[ชญ]\.?|ม\.?ร\.?ว\.|ม\.[ ]?ล\.|ดร\.|[ผร]?ศ\.(?:[ ]?ดร\.)?"
-    r"|[นทส]พ\.|[ทส]?พญ\.|ทพญ\.|ภ[กญ]\.|พว\.|กภ\.|ทนพ\."
-    r"|(?:ว่าที่[ ]?)?(?:[รพ]\.[ตทอ]\.(?:[ตทอ]\.)?|พล\.?[ ]?[ตทอ]\.(?:[ตทอ]\.)?|[สจ]\.[ ]?[ตทอส]\.(?:[ตทอ]\.)?"
-    r"|ด\.[ ]?ต\.|พ\.จ\.[ตทอ]\.|น\.[ตทอ]\.|จ\.อ\.)(?:[ ]?หญิง)?|พลฯ|พลทหาร|ว่าที่ร้อย(?:ตรี|โท|เอก)"
-    r"|(?:ร้อย|พัน|จ่าสิบ|สิบ|นาวา|เรือ|พันจ่า)(?:ตำรวจ)?(?:ตรี|โท|เอก)|นาวาอากาศ(?:ตรี|โท|เอก)|ดาบตำรวจ)"
-    r"|(?:นส|ด[ชญ])\.|(?<![ก-๎.])(?:นส|ด[ชญ]|พญ|นพ)(?=[ก-ฮเ-ไ ])"
-)
-"""Abbreviations and ranks; those without dots only where a word begins."""
 _LIKELY = rule(
-    r"คุณหญิง|ท่านผู้หญิง|คุณ|เด็กชาย|เด็กหญิง|แพทย์หญิง|ทันตแพทย์(?:หญิง)?|เภสัชกร(?:หญิง)?|พยาบาลวิชาชีพ|อสม\.?|กำนัน|ผญบ\.?|ผู้ใหญ่บ้าน|สามเณร|แม่ชี|พระ(?:ครู|อาจารย์|มหา|ภิกษุ)"
+    r"คุณหญิง|ท่านผู้หญิง|คุณ|เด็กชาย|เด็กหญิง|แพทย์หญิง|ทันตแพทย์(?:หญิง)?|เภสัชกร(?:หญิง)?|พยาบาลวิชาชีพ|อสม\.?|กำนัน|ผญบ\.?|ผู้ใหญ่บ้าน|สามเณร|แม่ชี|พระ(?:ครู|อาจารย์|มหา|ภิกษุ)?"
 )
 """Words that stand before names, and before clinical text."""
-_WEAK = rule(r"พยาบาล|หมอ|แพทย์|ครู|อาจารย์|ผู้ใหญ่|พระ|เณร|หลวง(?:พ่อ|ปู่|พี่|ตา)|ท่าน|ผอ\.")
+_WEAK = rule(r"พยาบาล|หมอ|แพทย์|ครู|อาจารย์|ผู้ใหญ่|เณร|หลวง(?:พ่อ|ปู่|พี่|ตา)|ท่าน|ผอ\.")
 """Words that may stand before a name, and before much else."""
 _LATIN = rule(
     r"(?<![a-z0-9])(?-i:Mr|MR|Mrs|MRS|Ms|Miss|MISS|Master|Dr|DR|Prof|Nurse|Khun|K)(?![A-Za-z])\.?(?<!\bK)"
 )
 _TITLES = (
-    (_DOTTED, Level.SURE),
+    (DOTTED, Level.SURE),
     (_LATIN, Level.LIKELY),
     (_BARE, Level.SURE),
     (_LIKELY, Level.LIKELY),

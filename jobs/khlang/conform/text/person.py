@@ -33,6 +33,18 @@ _TITLE = regex.compile(
     r"(?![ะ-ฺ็-๎])"
 )
 """Another title or kinship word, which has its own name behind it."""
+DOTTED = regex.compile(
+    r"(?<![.])(?:น\.[ ]?ส\.?|ด\.[ ]?[ชญ]\.?|ม\.?ร\.?ว\.|ม\.[ ]?ล\.|ดร\.|[ผร]?ศ\.(?:[ ]?ดร\.)?"
+    r"|[นทส]พ\.|[ทส]?พญ\.|ทพญ\.|ภ[กญ]\.|พว\.|กภ\.|ทนพ\."
+    r"|(?:ว่าที่[ ]?)?(?:[รพ]\.[ตทอ]\.(?:[ตทอ]\.)?|พล\.?[ ]?[ตทอ]\.(?:[ตทอ]\.)?|[สจ]\.[ ]?[ตทอส]\.(?:[ตทอ]\.)?"
+    r"|ด\.[ ]?ต\.|พ\.จ\.[ตทอ]\.|น\.[ตทอ]\.|จ\.อ\.)(?:[ ]?หญิง)?|พลฯ|พลทหาร|ว่าที่ร้อย(?:ตรี|โท|เอก)"
+    r"|(?:ร้อย|พัน|จ่าสิบ|สิบ|นาวา|เรือ|พันจ่า)(?:ตำรวจ)?(?:ตรี|โท|เอก)|นาวาอากาศ(?:ตรี|โท|เอก)|ดาบตำรวจ)"
+    r"|(?:นส|ด[ชญ])\.|(?<![ก-๎.])(?:นส|ด[ชญ]|พญ|นพ)(?=[ก-ฮเ-ไ ])",
+    regex.VERSION1,
+)
+"""Titles that are abbreviations and ranks; those without dots only where a word begins."""
+_AND_OTHER = regex.compile(r"(?:และ|หรือ|กับ)(?=นาย|นาง|คุณ|เด็กชาย|เด็กหญิง|น\.?ส\.|ด\.[ชญ])")
+"""Another person is named without a blank between."""
 _LONGEST = 40
 
 
@@ -59,13 +71,41 @@ def _continues(rest: str) -> bool:
     return bool(starts) and (max(starts) > 4 or all(word in dictionary() for word in cut))
 
 
+def _ends_before(rest: str) -> bool:
+    """Whether a name ends where this begins: text that goes on, or one telling word glued to the name's end."""
+    return _continues(rest) or (len(rest) > 3 and rest in follows())
+
+
+def _run(text: str, start: int) -> regex.Match[str] | None:
+    """The Thai letters there, up to a title with dots that is glued to them."""
+    run = THAI_RUN.match(text, start)
+    if run is None:
+        return None
+    titles = DOTTED.finditer(text, start + 1, min(len(text), run.end() + 8))
+    cut = next((t.start() for t in titles if t.start() < run.end() and _named(text, t.end())), None)
+    other = _AND_OTHER.search(text, start + 1, run.end())
+    cut = other.start() if other and (cut is None or other.start() < cut) else cut
+    return THAI_RUN.match(text, start, cut) if cut and is_boundary(run[0], cut - start) else run
+
+
+def _named(text: str, at: int) -> bool:
+    """Whether Thai letters stand there, perhaps behind a blank."""
+    return THAI_RUN.match(text, at + 1 if text[at : at + 1] == " " else at) is not None
+
+
+def _begins_listed(run: str) -> bool:
+    """Whether a family name of plain words begins with a listed name that is no clinical word: ใจดีมาก."""
+    lengths = range(4, len(run))
+    return any(listed(run[:at]) and run[:at] not in clinical() for at in lengths if is_boundary(run, at))
+
+
 def name_length(run: str, level: Level) -> int:
     """How many letters of a Thai run are a name at its beginning; 0 when it is ordinary text."""
-    if listed(run) and (level or run not in follows()):
-        return len(run)
-    if _continues(run):
+    if run in follows() or (_continues(run) and not listed(run)):
         return 0
-    ends = (at for at in range(2, len(run)) if is_boundary(run, at) and _continues(run[at:]))
+    if listed(run):
+        return len(run)
+    ends = (at for at in range(2, len(run)) if is_boundary(run, at) and _ends_before(run[at:]))
     end = min(next(ends, len(run)), _LONGEST)
     head = run[:end]
     text = {Level.WEAK: ordinary, Level.LIKELY: is_text}.get(level)
@@ -83,9 +123,11 @@ def _surname_end(text: str, end: int, sure: bool = True) -> int:
     of = _NA.match(text, end)
     if of:
         return of.end()
-    run = THAI_RUN.match(text, between.end())
+    run = _run(text, between.end())
     if run:
         length = name_length(run[0], Level.LIKELY)
+        if not length and sure and _begins_listed(run[0]):
+            length = len(run[0])
         if length and run[0] not in clinical() and (sure or not ordinary(run[0][:length])):
             end = run.start() + length
     elif sure:
@@ -109,14 +151,21 @@ def _latin_end(text: str, start: int) -> int:
     return end
 
 
+def latin_pair(text: str, start: int) -> tuple[int, int] | None:
+    """Two capitalised words or more that are no clinical words, right behind a cue that is no title."""
+    at = _GAP.match(text, start).end()
+    end = _latin_end(text, at)
+    return (at, end) if len(text[at:end].split()) > 1 else None
+
+
 def behind(text: str, cue_end: int, level: Level) -> tuple[int, int] | None:
     """The name that begins behind a title or label: given name and surname, as places; None when there is none."""
     if cut_off(text, cue_end):
         return None
     start = _GAP.match(text, cue_end).end()
-    if level < Level.SURE and _TITLE.match(text, start):  # the title has its own name behind it
-        return None
-    run = THAI_RUN.match(text, start)
+    if DOTTED.match(text, start) or (level < Level.SURE and _TITLE.match(text, start)):
+        return None  # the title has its own name behind it
+    run = _run(text, start)
     if run is None:
         end = _latin_end(text, start)
         return (start, end) if end - start > 1 else None

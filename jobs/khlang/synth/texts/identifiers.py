@@ -153,7 +153,9 @@ def _address(whose: Speaker, _: str | None) -> list[Part]:
     fills, dice = lists("fills", whose.half), whose.dice
     house = f"{dice.randrange(1, 400)}" + (f"/{dice.randrange(1, 60)}" if dice.random() < 0.5 else "")
     moo, road = str(dice.randrange(1, 16)), dice.choice(fills["road"])
-    area: list[Part] = [(" ต.", None), (dice.choice(fills["tambon"]), "~district")] if dice.random() < 0.5 else []
+    area: list[Part] = (
+        [(" ต.", None), (dice.choice(fills["tambon"]), "~district")] if dice.random() < 0.5 else []
+    )
     street: list[Part] = (
         [(" ถ.", None), (road, "address")] if dice.random() < 0.5 else [(" ซอย", None), (road, "address")]
     )

@@ -35,7 +35,9 @@ def analyzer() -> AnalyzerEngine:
     registry = RecognizerRegistry(supported_languages=list(LANGUAGES))
     registry.load_predefined_recognizers(languages=list(LANGUAGES), nlp_engine=language)
     registry.recognizers = [
-        one for one in registry.recognizers if not isinstance(one, SpacyRecognizer | PhoneRecognizer | DateRecognizer)
+        one
+        for one in registry.recognizers
+        if not isinstance(one, SpacyRecognizer | PhoneRecognizer | DateRecognizer)
     ]
     for code in LANGUAGES:
         registry.add_recognizer(PhoneRecognizer(supported_language=code, supported_regions=("TH", "US")))
