@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from khlang.conform.text.person import THAI_RUN, Level, behind, in_word, latin_pair
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
-from khlang.conform.text.words import closed_run, common, dictionary, given_names, tokens
+from khlang.conform.text.words import clinical, closed_run, common, dictionary, given_names, tokens
 
 _KIN = rule(
-    r"ลูก(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)|หลาน(?:ชาย|สาว)?|พี่(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)?|น้อง(?:ชาย|สาว|เขย|สะใภ้)?|บุตร(?:ชาย|สาว)?(?:ของ)?|ลุง|ป้า"
+    r"คุณ(?:ตา|ยาย|ปู่|ย่า|ลุง|ป้า|น้า|อา|พ่อ|แม่|พี่|น้อง)|ลูก(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)|หลาน(?:ชาย|สาว)?|พี่(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)?|น้อง(?:ชาย|สาว|เขย|สะใภ้)?|บุตร(?:ชาย|สาว)?(?:ของ)?|ลุง|ป้า"
     r"|บิดา|มารดา|สามี|ภรรยา|ภริยา|คู่สมรส|คู่ครอง|แฟน|ยาย|ปู่|ทวด|พ่อ(?:ตา|เลี้ยง)?|แม่(?:ยาย|เลี้ยง|เฒ่า)?|ญาติ(?:ผู้ป่วย)?|เพื่อน(?:บ้าน)?"
     r"|ผู้(?:ดูแล|นำส่ง|ปกครอง|แจ้ง|รับผล|พามา)|นายจ้าง|คนดูแล"
 )
@@ -18,7 +18,7 @@ _KIN = rule(
 _DOUBTFUL = rule(r"ตา|อา|น้า|ย่า|ลูก|เขย|สะใภ้|ผู้ป่วย|คนไข้|ผป\.?|(?<![a-z])(?:pt|patient)\.?")
 """Words that are more often something else: an eye, a symptom, a patient who is not named."""
 _LABEL = rule(
-    r"ชื่อ(?:เล่น|เดิม|สกุล|[ ]?-[ ]?(?:นาม)?สกุล|บิดา|มารดา)?|นามสกุล|สกุล(?:เดิม)?"
+    r"ตั้งชื่อ(?:ให้)?(?:ลูก|บุตร|ทารก)?(?:ว่า)?|ชื่อ(?:ลูก|บุตร)(?:ว่า|คือ)?|ชื่อ(?:เล่น|จริง|เดิม|สกุล|[ ]?-[ ]?(?:นาม)?สกุล|บิดา|มารดา)?|นามสกุล|สกุล(?:เดิม)?"
     r"|(?<![a-z])(?:(?:first|last|sur|full|nick)?[ ]?name|son of|daughter of|wife of|husband of|c/o)(?![a-z])"
 )
 _KIN_LATIN = rule(r"(?<![a-z])(?:father|mother|husband|wife|son|daughter|brother|sister|aunt|uncle)(?![a-z])")
@@ -67,7 +67,7 @@ class KinName(Recogniser):
     def _nickname(text: str, start: int) -> tuple[int, int] | None:
         """A given name that is also an ordinary word, glued to the kinship word and alone: ป้าน้อย."""
         run = THAI_RUN.match(text, start)
-        return run.span() if run and run[0] in given_names() and len(run[0]) > 2 else None
+        return run.span() if run and run[0] in given_names() - clinical() and len(run[0]) > 2 else None
 
     @staticmethod
     def _certain(text: str, cue_start: int, place: tuple[int, int]) -> bool:

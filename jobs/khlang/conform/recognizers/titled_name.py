@@ -15,7 +15,7 @@ from khlang.conform.text.words import declared, dictionary, listed, tokens
 _BARE = rule(r"(?P<title>นางสาว|นาย(?:แพทย์)?|นาง)")
 """Titles that are whole words: they may also be the end of another word."""
 _LIKELY = rule(
-    r"คุณหญิง|ท่านผู้หญิง|คุณ|เด็กชาย|เด็กหญิง|แพทย์หญิง|ทันตแพทย์(?:หญิง)?|เภสัชกร(?:หญิง)?|พยาบาลวิชาชีพ|อสม\.?|กำนัน|ผญบ\.?|ผู้ใหญ่บ้าน|สามเณร|แม่ชี|พระ(?:ครู|อาจารย์|มหา|ภิกษุ)?"
+    r"คุณหญิง|ท่านผู้หญิง|คุณ(?:หมอ|พยาบาล|ครู)|คุณ|เด็กชาย|เด็กหญิง|แพทย์หญิง|ทันตแพทย์(?:หญิง)?|เภสัชกร(?:หญิง)?|พยาบาลวิชาชีพ|อสม\.?|กำนัน|ผญบ\.?|ผู้ใหญ่บ้าน|สามเณร|แม่ชี|พระ(?:ครู|อาจารย์|มหา|ภิกษุ)?"
 )
 """Words that stand before names, and before clinical text."""
 _WEAK = rule(r"พยาบาล|หมอ|แพทย์|ครู|อาจารย์|ผู้ใหญ่|เณร|หลวง(?:พ่อ|ปู่|พี่|ตา)|ท่าน|ผอ\.")
@@ -31,6 +31,10 @@ _TITLES = (
     (_WEAK, Level.WEAK),
 )
 _WORDS = (_BARE, _LIKELY, _WEAK)
+
+
+_OF_A_PLACE = rule(r"(?:รพ\.?|โรงพยาบาล|ร\.พ\.|วัด|โรงเรียน|รร\.?|มหาวิทยาลัย|มูลนิธิ|ค่าย|ถนน|สะพาน)[ ]?$")
+"""Places that are named after somebody: the title belongs to the place."""
 
 
 @cache
@@ -54,6 +58,8 @@ class TitledName(Recogniser):
         """The names behind every title; the titles stay."""
         for pattern, level in _TITLES:
             for title in matches(pattern, text):
+                if _OF_A_PLACE.search(text, max(0, title.start() - 14), title.start()):
+                    continue
                 longer = frozenset() if level == Level.SURE else dictionary()
                 if pattern in _WORDS and (
                     in_word(text, title.start(), title.end(), longer) or _another_word(text, title)

@@ -12,7 +12,7 @@ from khlang.conform.text.person import THAI_RUN
 from khlang.conform.text.spans import Span
 from khlang.conform.text.squeeze import places
 from khlang.conform.text.terms import facility_couples, facility_terms, own_terms
-from khlang.conform.text.words import clinical, dictionary, is_boundary, latin, tokens
+from khlang.conform.text.words import clinical, dictionary, given_names, is_boundary, latin, tokens
 
 _LONGEST_TERM = 48
 _TITLES = (
@@ -23,7 +23,7 @@ _TITLE = re.compile(rf"(?:{_TITLES})[ :.]{{0,2}}$", re.IGNORECASE)
 _CUE = re.compile(rf"(?:{_TITLES}|{_KIN})[ :.]{{0,2}}$", re.IGNORECASE)
 _FOLLOWED = re.compile(r"มาด้วย|มาตาม|มารับ|มาตรวจ|มาพบ|ให้ประวัติ|แจ้งว่า|บอกว่า|เล่าว่า|อายุ ?[0-9]|ปฏิเสธ")
 """What people do: a given name that is also a common word is a name before it."""
-_COUNTED = re.compile(r"[0-9][ ]{0,2}$")
+_COUNTED = re.compile(r"(?<![0-9/\-])[0-9]{1,3}[ ]{0,2}$")
 
 
 def own_hits(rows: pl.DataFrame, squeezed: pl.DataFrame, names: Names) -> pl.DataFrame:
@@ -121,7 +121,8 @@ def _name_stands(text: str, start: int, end: int) -> bool:
     if alone:
         return not (common and _COUNTED.search(text[:start]))
     cued = _CUE.search(text[:start]) is not None
-    if name in dictionary() and not (cued or left_open):
+    given = len(name) > 3 and name in given_names() and not common
+    if name in dictionary() and not (cued or left_open or given):
         return False
     titled = _TITLE.search(text[:start]) is not None
     return (titled or not _within_word(text, start, end)) and (not common or cued)

@@ -10,6 +10,7 @@ from khlang.conform.text.words import (
     THAI,
     clinical,
     closed_run,
+    common,
     cut_off,
     dictionary,
     follows,
@@ -71,9 +72,27 @@ def _continues(rest: str) -> bool:
     return bool(starts) and (max(starts) > 4 or all(word in dictionary() for word in cut))
 
 
-def _ends_before(rest: str) -> bool:
-    """Whether a name ends where this begins: text that goes on, or one telling word glued to the name's end."""
-    return _continues(rest) or (len(rest) > 3 and rest in follows())
+def _reads_as_text(run: str) -> bool:
+    """Whether clinical text stands where a name may, or a phrase of four common words and more."""
+    return is_text(run) or (len(tokens(run)) > 3 and ordinary(run))
+
+
+def _end(run: str) -> int:
+    """Where a name at a run's beginning ends: before text that goes on, else with the run.
+
+    Of several places a listed name decides (บุญมา before คลอดปกติ, not บุญ), then the first.
+    """
+    ends = [at for at in range(2, len(run)) if is_boundary(run, at)]
+    told = [at for at in ends if _continues(run[at:]) or (run[at:] in follows() and len(run) > at + 3)]
+    listed_ends = [at for at in told if listed(run[:at])]
+    closed_ends = [at for at in ends if len(run) > at + 8 and closed_run(run[at:])]
+    return min([*(listed_ends[-1:] or told[:1] or closed_ends[:1]), len(run), _LONGEST])
+
+
+def _given_before(run: str) -> int:
+    """Letters of the longest listed given name, no common word, that text is glued to; 0 without one."""
+    ends = range(min(len(run), 14), 3, -1)
+    return next((at for at in ends if is_boundary(run, at) and run[:at] in given_names() - common()), 0)
 
 
 def _run(text: str, start: int) -> regex.Match[str] | None:
@@ -99,17 +118,18 @@ def _begins_listed(run: str) -> bool:
     return any(listed(run[:at]) and run[:at] not in clinical() for at in lengths if is_boundary(run, at))
 
 
-def name_length(run: str, level: Level) -> int:
+def name_length(run: str, level: Level, surname: bool = False) -> int:
     """How many letters of a Thai run are a name at its beginning; 0 when it is ordinary text."""
     if run in follows() or (_continues(run) and not listed(run)):
         return 0
     if listed(run):
-        return len(run)
-    ends = (at for at in range(2, len(run)) if is_boundary(run, at) and _ends_before(run[at:]))
-    end = min(next(ends, len(run)), _LONGEST)
+        return len(run) if level or run not in clinical() else 0
+    end = _end(run)
     head = run[:end]
-    text = {Level.WEAK: ordinary, Level.LIKELY: is_text}.get(level)
-    return 0 if text and text(head) and not listed(head) else end
+    text = {Level.WEAK: ordinary, Level.LIKELY: is_text if surname else _reads_as_text}.get(level)
+    if text and text(head) and not listed(head):
+        return 0 if surname else _given_before(head)
+    return end
 
 
 def _surname_end(text: str, end: int, sure: bool = True) -> int:
@@ -125,7 +145,7 @@ def _surname_end(text: str, end: int, sure: bool = True) -> int:
         return of.end()
     run = _run(text, between.end())
     if run:
-        length = name_length(run[0], Level.LIKELY)
+        length = name_length(run[0], Level.LIKELY, surname=True)
         if not length and sure and _begins_listed(run[0]):
             length = len(run[0])
         if length and run[0] not in clinical() and (sure or not ordinary(run[0][:length])):
@@ -178,6 +198,8 @@ def behind(text: str, cue_end: int, level: Level) -> tuple[int, int] | None:
 def _unlikely(text: str, run: regex.Match[str]) -> tuple[int, int] | None:
     """A run that reads like plain words is a name all the same when a surname stands behind it."""
     given = run[0] in given_names()
+    if run[0] in follows():
+        return None
     if not given and (closed_run(run[0]) or _continues(run[0]) or len(run[0]) > 12):
         return None
     end = _surname_end(text, run.end(), sure=given)
@@ -195,11 +217,15 @@ def in_word(text: str, start: int, end: int, longer: frozenset[str]) -> bool:
         before -= 1
     run = THAI_RUN.match(text, before)
     at = before
-    for word in tokens(run[0]) if run else ():
-        if at < start < at + len(word):
-            return True
+    cut = tokens(run[0]) if run else ()
+    for place, word in enumerate(cut):
+        behind_it = cut[place + 1 : place + 2]
+        if at < start < at + len(word) or (at == start and len(word) > end - start):
+            rest = word[end - start :] if at == start else ""
+            told = at < start or (word in longer and not (len(rest) > 3 and listed(rest)))
+            # A strange word behind it says that the name was cut in the wrong place: หมอก in หมอกฤตภาส.
+            return told and all(other in dictionary() for other in behind_it)
         if at == start:
-            rest = word[end - start :]
-            return bool(rest) and word in longer and not (len(rest) > 3 and listed(rest))
+            return False
         at += len(word)
     return False

@@ -102,7 +102,10 @@ def _phone(whose: Speaker, _: str | None) -> list[Part]:
     return [(whose.dice.choice([*phones(value).values()]), "phone")]
 
 
-def _hn(whose: Speaker, _: str | None) -> list[Part]:
+def _hn(whose: Speaker, kind: str | None) -> list[Part]:
+    """`own`: the patient's own number, which needs no label."""
+    if kind == "own":
+        return [(_column(whose, "HN"), "hn")]
     number = whose.dice.randrange(10**4, 10**8)
     forms = (f"{number}", f"{number}/{whose.dice.randrange(50, 70)}", f"{whose.dice.randrange(50, 70)}-{number}",
              _column(whose, "HN"))  # fmt: skip
