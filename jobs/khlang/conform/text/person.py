@@ -84,9 +84,11 @@ def _end(run: str) -> int:
     """
     ends = [at for at in range(2, len(run)) if is_boundary(run, at)]
     told = [at for at in ends if _continues(run[at:]) or (run[at:] in follows() and len(run) > at + 3)]
-    listed_ends = [at for at in told if listed(run[:at])]
-    closed_ends = [at for at in ends if len(run) > at + 8 and closed_run(run[at:])]
-    return min([*(listed_ends[-1:] or told[:1] or closed_ends[:1]), len(run), _LONGEST])
+    named = [at for at in told if listed(run[:at])]
+    if told:
+        return min(named[-1] if named else told[0], _LONGEST)
+    closed_end = next((at for at in ends if len(run) > at + 8 and closed_run(run[at:])), len(run))
+    return min(closed_end, _LONGEST)
 
 
 def _given_before(run: str) -> int:

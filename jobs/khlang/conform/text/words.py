@@ -195,14 +195,15 @@ def is_boundary(run: str, at: int) -> bool:
 def ordinary(run: str) -> bool:
     """Whether a run of Thai letters is plain words rather than a name nobody listed.
 
-    All of it are common words, no listed name is at its beginning, and none goes on from a single word.
+    All of it are common words, and no listed name is at its beginning; of up to three words, none goes on from the first.
     """
     if closed_run(run):
         return True
     cut = tokens(run)
     first = cut[0]
-    if len(cut) == 1:
-        return len(first) > 2 and first in common() and not begins_name(first) and not listed(first)
+    if len(cut) < 4:
+        plain_words = len(first) > 2 and all(word in common() for word in cut)
+        return plain_words and not begins_name(first) and not listed(first)
     starts = ("".join(cut[:count]) for count in range(1, len(cut) + 1))
     return all(word in common() for word in cut) and not any(listed(start) for start in starts)
 
