@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from khlang.conform.text.person import THAI_RUN, Level, behind, in_word, latin_pair
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
-from khlang.conform.text.words import clinical, closed_run, common, dictionary, given_names, tokens
+from khlang.conform.text.words import clinical, closed_run, common, dictionary, given_names, listed, tokens
 
 _KIN = rule(
-    r"คุณ(?:ตา|ยาย|ปู่|ย่า|ลุง|ป้า|น้า|อา|พ่อ|แม่|พี่|น้อง)|ลูก(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)|หลาน(?:ชาย|สาว)?|พี่(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)?|น้อง(?:ชาย|สาว|เขย|สะใภ้)?|บุตร(?:ชาย|สาว)?(?:ของ)?|ลุง|ป้า"
+    r"(?:พ่อ|แม่|บิดา|มารดา|ย่า|ยาย)ของ(?:เด็ก|บุตร|ผู้ป่วย|คนไข้)|คุณ(?:ตา|ยาย|ปู่|ย่า|ลุง|ป้า|น้า|อา|พ่อ|แม่|พี่|น้อง)|ลูก(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)|หลาน(?:ชาย|สาว)?|พี่(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)?|น้อง(?:ชาย|สาว|เขย|สะใภ้)?|บุตร(?:ชาย|สาว)?(?:ของ)?|ลุง|ป้า"
     r"|บิดา|มารดา|สามี|ภรรยา|ภริยา|คู่สมรส|คู่ครอง|แฟน|ยาย|ปู่|ทวด|พ่อ(?:ตา|เลี้ยง)?|แม่(?:ยาย|เลี้ยง|เฒ่า)?|ญาติ(?:ผู้ป่วย)?|เพื่อน(?:บ้าน)?"
     r"|ผู้(?:ดูแล|นำส่ง|ปกครอง|แจ้ง|รับผล|พามา)|นายจ้าง|คนดูแล"
 )
@@ -49,7 +49,7 @@ class KinName(Recogniser):
             for word in matches(pattern, text):
                 if not in_word(text, word.start(), word.end(), common()):
                     place = behind(text, word.end(), level) or self._nickname(text, word.end())
-                    if place:
+                    if place and (pattern is _LABEL or _tells(text[slice(*place)])):
                         yield self.span(place, 0.7)
         for word in matches(_FOREIGNER, text):
             pair = latin_pair(text, word.end())
@@ -80,3 +80,11 @@ class KinName(Recogniser):
         name = text[start:end]
         strange = any(part not in dictionary() for part in tokens(name))
         return " " in name or (len(name) > 3 and (name in given_names() or strange))
+
+
+def _tells(name: str) -> bool:
+    """Whether what stands behind a kinship word is more than words of the dictionary: listed, or strange somewhere."""
+    runs = THAI_RUN.findall(name)
+    return not runs or any(
+        listed(run) or any(word not in dictionary() for word in tokens(run)) for run in runs
+    )

@@ -15,7 +15,7 @@ _LABELLED = rule(
 _OWN_LABEL = rule(r"(?:ไลน์?|(?<![a-z])line)[ ]{0,3}(?:ไอดี|id|@|[:=])|ไลน")
 _LOOSE = rule(r"(?<![a-z0-9._%+\-])@[a-z0-9][a-z0-9._\-]{2,}")
 _SOCIAL = rule(
-    r"(?:เฟซ(?:บุ๊[กค])?|เฟส(?:บุ๊[กค])?|อินสตาแกรม|ไอจี|วีแชท|(?<![a-z])(?:facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter)(?![a-z]))"
+    r"(?:เฟซ(?:บุ๊[กค])?|เฟส(?:บุ๊[กค])?|อินสตาแกรม|ไอจี|วีแชท|แชต|แชท|เพจ|ติ๊กต็?อก|(?<![a-z])(?:facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter)(?![a-z]))"
     rf"(?P<label>[ ]{{0,3}}(?:ชื่อ|id|ไอดี)?[ ]{{0,3}}[:=@.]?)[ ]{{0,3}}(?P<handle>{_HANDLE})"
 )
 
@@ -24,9 +24,7 @@ class LineId(Recogniser):
     """A labelled handle. An intravenous line is none: without ไอดี, id or a colon it needs letters and digits."""
 
     kind = "LINE"
-    trigger = (
-        r"line|ไลน|@[a-z0-9]|เฟซ|เฟส|อินสตา|ไอจี|วีแชท|facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter"
-    )
+    trigger = r"line|ไลน|@[a-z0-9]|เฟซ|เฟส|อินสตา|ไอจี|แชต|แชท|เพจ|ติ๊ก|facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter"
 
     def find(self, text: str) -> Iterator[Span]:
         """Handles behind a label, and any handle that begins with @."""

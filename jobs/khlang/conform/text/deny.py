@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import polars as pl
@@ -122,22 +123,36 @@ def _name_stands(text: str, start: int, end: int) -> bool:
         return not (common and _COUNTED.search(text[:start]))
     cued = _CUE.search(text[:start]) is not None
     given = len(name) > 3 and name in given_names() and not common
-    if name in dictionary() and not (cued or left_open or given):
+    if name in dictionary() and not (
+        cued or left_open or given or (not common and _is_token(text, start, end))
+    ):
         return False
     titled = _TITLE.search(text[:start]) is not None
     return (titled or not _within_word(text, start, end)) and (not common or cued)
 
 
+def _is_token(text: str, start: int, end: int) -> bool:
+    """Whether the name is a word or words between other words: ฝน in อธิบายฝนแล้ว, not in ฝนตก."""
+    cut = list(_cut(text, start))
+    starts, ends = {at for at, _ in cut}, {at + len(word) for at, word in cut}
+    return end - start > 1 and start in starts and end in ends
+
+
+def _cut(text: str, start: int) -> Iterator[tuple[int, str]]:
+    """The words of the Thai run around a place, each with where it begins."""
+    at = start
+    while at and THAI_RUN.match(text[at - 1]):
+        at -= 1
+    run = THAI_RUN.match(text, at)
+    for word in tokens(run[0]) if run else ():
+        yield at, word
+        at += len(word)
+
+
 def _within_word(text: str, start: int, end: int) -> bool:
     """Whether a longer word of the dictionary covers the name there, or begins inside it and goes on: มีสุขภาพ."""
-    before = start
-    while before and THAI_RUN.match(text[before - 1]):
-        before -= 1
-    run = THAI_RUN.match(text, before)
-    at = before
-    for word in tokens(run[0]) if run else ():
+    for at, word in _cut(text, start):
         covers, goes_on = at <= start and end <= at + len(word), start < at < end < at + len(word)
         if covers or goes_on:
             return word in dictionary() and (goes_on or len(word) > end - start)
-        at += len(word)
     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from itertools import accumulate
 
 import regex
 
@@ -35,7 +36,7 @@ _TITLE = regex.compile(
 )
 """Another title or kinship word, which has its own name behind it."""
 DOTTED = regex.compile(
-    r"(?<![.])(?:น\.[ ]?ส\.?|ด\.[ ]?[ชญ]\.?|ม\.?ร\.?ว\.|ม\.[ ]?ล\.|ดร\.|[ผร]?ศ\.(?:[ ]?ดร\.)?"
+    r"(?<![.])(?:น\.[ ]?ส\.?|ด\.[ ]?[ชญ]\.?|ม\.?ร\.?ว\.|ม\.[ ]?ล\.|(?<![ก-๎])(?:ดร\.|[ผร]?ศ\.(?:[ ]?ดร\.)?)"
     r"|[นทส]พ\.|[ทส]?พญ\.|ทพญ\.|ภ[กญ]\.|พว\.|กภ\.|ทนพ\."
     r"|(?:ว่าที่[ ]?)?(?:[รพ]\.[ตทอ]\.(?:[ตทอ]\.)?|พล\.?[ ]?[ตทอ]\.(?:[ตทอ]\.)?|[สจ]\.[ ]?[ตทอส]\.(?:[ตทอ]\.)?"
     r"|ด\.[ ]?ต\.|พ\.จ\.[ตทอ]\.|น\.[ตทอ]\.|จ\.อ\.)(?:[ ]?หญิง)?|พลฯ|พลทหาร|ว่าที่ร้อย(?:ตรี|โท|เอก)"
@@ -46,6 +47,20 @@ DOTTED = regex.compile(
 """Titles that are abbreviations and ranks; those without dots only where a word begins."""
 _AND_OTHER = regex.compile(r"(?:และ|หรือ|กับ)(?=นาย|นาง|คุณ|เด็กชาย|เด็กหญิง|น\.?ส\.|ด\.[ชญ])")
 """Another person is named without a blank between."""
+_PLACES = (
+    "โรงพยาบาล",
+    "สถานี",
+    "คลินิก",
+    "แผนก",
+    "ศูนย์",
+    "หน่วย",
+    "สำนัก",
+    "โรงเรียน",
+    "บริษัท",
+    "มหาวิทยาลัย",
+    "หอผู้ป่วย",
+)
+"""Words with which a place of work begins, never a name."""
 _LONGEST = 40
 
 
@@ -83,12 +98,14 @@ def _end(run: str) -> int:
     Of several places a listed name decides (บุญมา before คลอดปกติ, not บุญ), then the first.
     """
     ends = [at for at in range(2, len(run)) if is_boundary(run, at)]
+    words = set(accumulate(map(len, tokens(run))))
     told = [at for at in ends if _continues(run[at:]) or (run[at:] in follows() and len(run) > at + 3)]
+    told = [at for at in told if at in words] or told
     named = [at for at in told if listed(run[:at])]
     if told:
         return min(named[-1] if named else told[0], _LONGEST)
-    closed_end = next((at for at in ends if len(run) > at + 8 and closed_run(run[at:])), len(run))
-    return min(closed_end, _LONGEST)
+    closed_ends = (at for at in ends if at in words and len(run) > at + 8 and closed_run(run[at:]))
+    return min(next(closed_ends, len(run)), _LONGEST)
 
 
 def _given_before(run: str) -> int:
@@ -122,7 +139,7 @@ def _begins_listed(run: str) -> bool:
 
 def name_length(run: str, level: Level, surname: bool = False) -> int:
     """How many letters of a Thai run are a name at its beginning; 0 when it is ordinary text."""
-    if run in follows() or (_continues(run) and not listed(run)):
+    if run in follows() or run.startswith(_PLACES) or (_continues(run) and not listed(run)):
         return 0
     if listed(run):
         return len(run) if level or run not in clinical() else 0
