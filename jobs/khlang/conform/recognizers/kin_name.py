@@ -83,8 +83,8 @@ class KinName(Recogniser):
 
 
 def _tells(name: str) -> bool:
-    """Whether what stands behind a kinship word is more than words of the dictionary: listed, or strange somewhere."""
+    """Whether what stands behind a kinship word is more than a word of the dictionary: two names, listed, or strange."""
     runs = THAI_RUN.findall(name)
-    return not runs or any(
+    return len(runs) != 1 or any(
         listed(run) or any(word not in dictionary() for word in tokens(run)) for run in runs
     )

@@ -64,11 +64,14 @@ def write(template: Template, speaker: Speaker) -> Note:
 def _joined(care: str, pid: str, pieces: list[tuple[str, str | None]]) -> Note:
     """The pieces as one text with its places."""
     planted, at = [], 0
+    whole = "".join(text for text, _ in pieces)
     for text, kind in pieces:
         if kind is not None:
-            planted.append(Planted(at, at + len(text), kind))
+            at_end = at + len(text)
+            glued = kind.startswith("name:titled") and "ก" <= whole[at_end : at_end + 1] <= "๎"
+            planted.append(Planted(at, at_end, f"{kind}, words glued to it" if glued else kind))
         at += len(text)
-    return Note(care, pid, "".join(text for text, _ in pieces), tuple(planted))
+    return Note(care, pid, whole, tuple(planted))
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _notes_of(what: str, form: str, count: int, seed: int, people: Facility) -> 
     """Notes about strangers' ids in one spelling: half of them held-out notes with it at the end, half short ones."""
     dice = random.Random(f"{what} {form} {seed}")
     frames = [*AROUND.values()]
-    clean = [note for note in notes(people, 64, seed + 1)]
+    clean = list(notes(people, 64, seed + 1))
     for number in range(count):
         text = spelled(valid_cid(dice.randrange(10**9)))[form] if what == "cid" else phones(phone(dice))[form]
         if number % 2:

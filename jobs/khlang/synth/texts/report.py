@@ -25,7 +25,8 @@ def html(proof: Proof) -> str:
     style = (
         "body{font-family:sans-serif;max-width:60em;margin:2em auto}td,th{padding:.1em .8em;text-align:left}"
     )
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Text step</title><style>{style}</style>{body}</html>\n'
+    head = f'<meta charset="utf-8"><title>Text step</title><style>{style}</style>'
+    return f'<!doctype html><html lang="en">{head}{body}</html>\n'
 
 
 def verdicts(proof: Proof) -> Iterator[tuple[str, str, str, str, str]]:
@@ -45,8 +46,8 @@ def _lines(proof: Proof) -> Iterator[str]:
     yield "# Free text without identifiers: figures on invented notes"
     yield ""
     yield (
-        f"Seed {proof.seed}; {proof.held_out.notes:,} notes of {test} held-out templates, {proof.tuned.notes:,} of {tuning} "
-        f"templates that the recognisers were tuned on. Of the given names {proof.listed_names.hits} of "
+        f"Seed {proof.seed}; {proof.held_out.notes:,} notes of {test} held-out templates, {proof.tuned.notes:,} of "
+        f"{tuning} templates that the recognisers were tuned on. Of the given names {proof.listed_names.hits} of "
         f"{proof.listed_names.of} stand in the recognisers' own lists. Intervals are Wilson's, 95 %."
     )
     yield from (
