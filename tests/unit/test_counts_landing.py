@@ -122,3 +122,20 @@ def test_zips_come_in_the_order_asked_for_and_an_unknown_one_is_named(
     assert found == [(delivery.place, delivery.size) for delivery in reversed(taken)]
     with pytest.raises(SettingsError, match=r"receipt\.unknown"):
         next(iter(open_many(lake, ["99001/x/R0000000-XXXXX"])))
+
+
+def test_a_name_fragment_that_is_gone_fails_closed(lake: Settings, ledger: Ledger, tmp_path: Path) -> None:
+    from khlang.errors import PrivacyError
+    from khlang.lake.names import NameBooks
+    from khlang.landing.deliver import deliver
+
+    receipt, shelf = deliver(lake, fresh(tmp_path)).receipt, NameBooks(lake)
+    told = shelf.of([("99001", receipt)])
+    shelf.remove("99001", receipt)
+    try:
+        with pytest.raises(PrivacyError, match=r"names\.missing"):
+            books(lake, ["99001"])
+    finally:
+        shelf.write("99001", receipt, told.to_bytes())
+    assert told.people.height == 1
+    assert books(lake, ["99001"]).people.height >= 1

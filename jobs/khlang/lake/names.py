@@ -15,7 +15,7 @@ from khlang.conform.member import Member
 from khlang.conform.people import TELLING, Told
 from khlang.conform.text.names import Names
 from khlang.conform.unpack import Entry, Unpacked
-from khlang.errors import StoreError
+from khlang.errors import PrivacyError, StoreError
 from khlang.lake.keys import NAME_BOOK, KeyStore
 from khlang.lake.ledger import Delivery, Ledger
 from khlang.lake.objects import Objects, Refused
@@ -80,10 +80,9 @@ class NameBooks:
         return Names.from_parts([self._fragment(hospcode, receipt) for receipt in self._list(hospcode)])
 
     def of(self, told: Sequence[tuple[str, str]]) -> Names:
-        """The fragments of these (facility, receipt) as one: a zip without names left none; fails closed."""
+        """The fragments of these (facility, receipt) as one; one that is missing fails closed."""
         with ThreadPoolExecutor(AHEAD, "names") as pool:
-            found = pool.map(lambda place: self._told(*place), told)
-            return Names.from_parts([body for body in found if body is not None])
+            return Names.from_parts(list(pool.map(lambda place: self._told(*place), told)))
 
     def _list(self, hospcode: str) -> list[str]:
         """Receipts of a facility's fragments, sorted."""
@@ -96,14 +95,18 @@ class NameBooks:
             raise _failed("store.read", "the name books could not be listed") from refused
         return sorted(entry["Key"].removeprefix(prefix) for entry in listed)
 
-    def _told(self, hospcode: str, receipt: str) -> bytes | None:
-        """A fragment, or None where a delivery has none."""
+    def _told(self, hospcode: str, receipt: str) -> bytes:
+        """A fragment that the door wrote: when it is gone, its people would stand in texts unknown."""
         try:
             return self._fragment(hospcode, receipt)
         except StoreError as error:
-            if error.code == "store.changed":
-                return None
-            raise
+            if error.code != "store.changed":
+                raise
+            raise PrivacyError(
+                "names.missing", "names that a delivery told are gone: no text of its facility can be cleared",
+                th="รายชื่อที่มากับไฟล์ส่งข้อมูลหายไป", place=receipt,
+                next_step="restore bucket landing, prefix _names, from its versions or its backup",
+            ) from None  # fmt: skip
 
     def _fragment(self, hospcode: str, receipt: str) -> bytes:
         """A fragment as it was before it was sealed."""
@@ -133,7 +136,7 @@ def books(settings: Settings, hospcodes: Iterable[str]) -> Names:
     One query tells which deliveries told them, each fragment is one request, a few at a time.
     """
     shelf, ledger = _opened(settings, os.getpid())
-    return shelf.of(ledger.told_by(hospcodes))
+    return shelf.of(ledger.told_by(hospcodes, TELLING))
 
 
 def book(settings: Settings, hospcode: str) -> Names:

@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar
 
 from khlang.conform.people import TELLING, Told, names_of_each
 from khlang.conform.stream import PIECE_BYTES
+from khlang.conform.text.names import Names
 from khlang.conform.unpack import Unpacked
 from khlang.errors import KhlangError, StoreError
 from khlang.lake.ledger import Delivery
@@ -33,6 +34,10 @@ TELLING_BYTES = 32 << 20
 
 THREADS = 4
 """Zips that a process works on at once: the others wait for the store."""
+
+
+_NOBODY = Names.from_frames(None, None, None).to_bytes()
+"""The book of a zip whose PERSON, HOME or PROVIDER names nobody: written, so that a lost book is told from an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def _books_of(settings: Settings, some: Sequence[Stowing]) -> list[tuple[Stowing
     told = [(each, told) for each, told in zip(some, read, strict=True) if not isinstance(told, Failed)]
     named = zip(told, names_of_each([names for _, names in told]), strict=True)
     failed = [each for each in read if isinstance(each, Failed)]
-    return [*failed, *((each, book) for (each, _), book in named if book is not None)]
+    return [*failed, *((each, book or _NOBODY) for (each, found), book in named if book or found)]
 
 
 def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes] | Failed]:
@@ -164,7 +169,7 @@ def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes]
     (book,) = _each(settings, _read, [(each.receipt, each)])
     if isinstance(book, Failed):
         return [book]
-    return [] if book is None else [(each, book)]
+    return [(each, book or _NOBODY)]
 
 
 def _write(books: NameBooks, sealing: tuple[Stowing, bytes]) -> None:

@@ -83,7 +83,7 @@ class KinName(Recogniser):
 
 
 def _tells(name: str) -> bool:
-    """Whether what stands behind a kinship word is more than a word of the dictionary: two names, listed, or strange."""
+    """Whether it is more than a word of the dictionary: two names, a listed one, or a strange one."""
     runs = THAI_RUN.findall(name)
     return len(runs) != 1 or any(
         listed(run) or any(word not in dictionary() for word in tokens(run)) for run in runs

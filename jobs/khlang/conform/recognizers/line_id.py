@@ -24,7 +24,10 @@ class LineId(Recogniser):
     """A labelled handle. An intravenous line is none: without ไอดี, id or a colon it needs letters and digits."""
 
     kind = "LINE"
-    trigger = r"line|ไลน|@[a-z0-9]|เฟซ|เฟส|อินสตา|ไอจี|แชต|แชท|เพจ|ติ๊ก|facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter"
+    trigger = (
+        r"line|ไลน|@[a-z0-9]|เฟซ|เฟส|อินสตา|ไอจี|แชต|แชท|เพจ|ติ๊ก"
+        r"|facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter"
+    )
 
     def find(self, text: str) -> Iterator[Span]:
         """Handles behind a label, and any handle that begins with @."""

@@ -170,7 +170,7 @@ def _scrubbed(
     judged = _judged(texts, hospcode, pid, names, limits)
     rows, withheld = judged.rows, judged.withheld
     cleared = pl.DataFrame(
-        [(*where, masked(where[-1], spans)) for *where, spans in judged.touched],
+        [(where, who, text, masked(text, spans)) for where, who, text, spans in judged.touched],
         schema=dict.fromkeys([*_KEY, "cleared"], pl.String), orient="row",
     )  # fmt: skip
     text = rows.join(cleared, on=_KEY, how="left", nulls_equal=True, maintain_order="left")["cleared"]

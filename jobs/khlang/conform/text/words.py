@@ -195,7 +195,8 @@ def is_boundary(run: str, at: int) -> bool:
 def ordinary(run: str) -> bool:
     """Whether a run of Thai letters is plain words rather than a name nobody listed.
 
-    All of it are common words, and no listed name is at its beginning; of up to three words, none goes on from the first.
+    All of it are common words, and no listed name is at its beginning; of up to three words, none goes on
+    from the first.
     """
     if closed_run(run):
         return True

@@ -93,7 +93,8 @@ def _spelled(count: int, seed: int, people: Facility) -> tuple[dict[str, Share],
     """Every spelling of ids and phones in `count` notes each."""
     forms = [("cid", form) for form in spelled(valid_cid(1))]
     forms += [("phone", form) for form in phones(phone(random.Random(1)))]
-    rates, left = {}, []
+    rates: dict[str, Share] = {}
+    left: list[str] = []
     for what, form in forms:
         written = list(_notes_of(what, form, count, seed, people))
         told = _cleared(written, people)
