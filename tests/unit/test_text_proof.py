@@ -18,18 +18,18 @@ from khlang.synth.texts.report import html, markdown
 @pytest.fixture(scope="module")
 def small() -> Proof:
     """A slice of `khlang prove text`."""
-    return prove(600, 31, 10)
+    return prove(450, 31, 5)
 
 
 def test_no_id_phone_or_own_name_is_left_in_the_slice(small: Proof) -> None:
-    assert len(small.spellings) >= 60 and min(share.of for share in small.spellings.values()) == 10
+    assert len(small.spellings) >= 60 and min(share.of for share in small.spellings.values()) == 5
     assert small.left == ()
     assert small.held_out.total("cid", "phone").rate == 1
     assert small.held_out.total("name:own").rate == 1, small.held_out.missed[:20]
 
 
 def test_names_behind_titles_and_clinical_words_keep_their_floors(small: Proof) -> None:
-    assert small.held_out.total("name:titled").of > 80
+    assert small.held_out.total("name:titled").of > 60
     assert small.held_out.total("name:titled").rate >= 0.95, small.held_out.missed[:20]
     assert small.tuned.total("name:titled").rate >= 0.98, small.tuned.missed[:20]
     assert small.held_out.precise.rate >= 0.93, small.held_out.wrong[:20]
@@ -38,7 +38,7 @@ def test_names_behind_titles_and_clinical_words_keep_their_floors(small: Proof) 
 
 def test_the_step_beats_presidio_as_it_is_shipped(small: Proof) -> None:
     ours, theirs = (told.total("") for told in (small.held_out, small.shipped))
-    assert ours.of == theirs.of > 300
+    assert ours.of == theirs.of > 200
     assert ours.rate > theirs.rate + 0.5
     assert "ThTninRecognizer" in shipped.names()
 
@@ -48,7 +48,7 @@ def test_a_recogniser_that_finds_nothing_shows_in_the_figures(
 ) -> None:
     monkeypatch.setattr(TitledName, "find", lambda self, text: iter(()))
     assert (
-        prove(200, 31, 1).held_out.total("name:titled").rate < small.held_out.total("name:titled").rate - 0.2
+        prove(150, 31, 1).held_out.total("name:titled").rate < small.held_out.total("name:titled").rate - 0.2
     )
 
 

@@ -37,7 +37,7 @@ THREADS = 4
 
 
 _NOBODY = Names.from_frames(None, None, None).to_bytes()
-"""The book of a zip whose PERSON, HOME or PROVIDER names nobody: written, so that a lost book is told from an empty one."""
+"""The book of a zip whose PERSON, HOME or PROVIDER names nobody: a lost book is told from an empty one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,9 @@ def _spelled(count: int, seed: int, people: Facility) -> tuple[dict[str, Share],
     """Every spelling of ids and phones in `count` notes each."""
     forms = [("cid", form) for form in spelled(valid_cid(1))]
     forms += [("phone", form) for form in phones(phone(random.Random(1)))]
-    rates: dict[str, Share] = {}
-    left: list[str] = []
-    for what, form in forms:
-        written = list(_notes_of(what, form, count, seed, people))
-        told = _cleared(written, people)
-        rates[f"{what}: {form}"] = told.total(what)
-        left += told.missed
-    return rates, tuple(left)
+    written = [note for form in forms for note in _notes_of(*form, count, seed, people)]
+    told = _cleared(written, people)
+    return told.recall, told.missed
 
 
 def _notes_of(what: str, form: str, count: int, seed: int, people: Facility) -> Iterator[Note]:
@@ -120,7 +115,9 @@ def _notes_of(what: str, form: str, count: int, seed: int, people: Facility) -> 
                 else (dice.choice(_BEFORE), dice.choice(_BEHIND))
             )
         at = len(before)
-        yield Note("spelling", "000000", before + text + behind, (Planted(at, at + len(text), what),))
+        yield Note(
+            "spelling", "000000", before + text + behind, (Planted(at, at + len(text), f"{what}: {form}"),)
+        )
 
 
 _BEFORE = ("ติดต่อ ", "คือ ", "แจ้งว่า ", "เลข", "(", "no. ", "ผู้ป่วยบอก ", "= ")
