@@ -48,7 +48,7 @@ def test_no_written_note_is_kept_from_a_recogniser_that_finds_something() -> Non
     assert _passed(WRITTEN) == []
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(TEXTS, min_size=6, max_size=12))
 def test_no_text_of_mixed_pieces_is_kept_from_a_recogniser_that_finds_something(texts: list[str]) -> None:
     assert _passed(texts) == []
