@@ -21,6 +21,7 @@ from bench import day as days
 from bench import demo as demos
 from bench import growth as growths
 from bench import large as larges
+from bench import relink as relinks
 from bench import warm as warms
 from bench.country import ROWS, ZIPS, Country, templates
 from bench.goals import goals
@@ -30,7 +31,7 @@ from bench.units import Unit
 from khlang.lake.evidence import git_sha
 
 RESULTS = Path(__file__).parent / "results"
-WHAT = ("contest", "day", "growth", "warm", "large", "demo")
+WHAT = ("contest", "day", "growth", "warm", "large", "demo", "relink")
 Say = Callable[[str], None]
 Parts = dict[str, Any]
 
@@ -135,6 +136,11 @@ def main(
             "warm": lambda folder: _warm(folder, units, console.print),
             "large": lambda folder: _large(folder, gib, console.print),
             "demo": lambda folder: demos.demo(folder, console.print),
+            "relink": lambda folder: {
+                "one per cent": relinks.relink(
+                    folder, units, max(4, round(ZIPS * fraction / 4)), console.print
+                )
+            },
         }
         for name in wanted:
             console.print(f"[bold]{name}[/bold]")

@@ -18,7 +18,13 @@ CATALOG = PROJECT / "jobs/khlang/catalog"
 Declared = dict[str, Any]
 WireRow = Callable[[Contract, dict[str, str]], dict[str, str]]
 
-BY_NAME = {"HOSPCODE": "99999", "NAME": "สมมุติ", "LNAME": "ตัวอย่าง", "POLICY_YEAR": "2026"}
+BY_NAME = {
+    "HOSPCODE": "99999",
+    "NAME": "สมมุติ",
+    "LNAME": "ตัวอย่าง",
+    "POLICY_YEAR": "2026",
+    "TABLENAME": "service",
+}
 BY_TYPE = {"date": "20260131", "datetime": "20260131083000"}
 VALID_CID = "1234567890121"
 

@@ -98,6 +98,7 @@ IN_MEMBERS = [
     one("code.dots", changed(CHRONIC="E11.9"), 2, "CHRONIC"),
     one("code.zeros", changed(TYPEDISCH="3"), 2, "TYPEDISCH"),
     one("code.unknown", changed(TYPEDISCH="77"), 2, "TYPEDISCH"),
+    one("value.form", vital("120").replace(b"|120|", b"|012345678|"), 2, "SBP", "CHRONICFU"),
     one("cid.checksum", sheet(WOMEN, "99001|P1|1|1|20260801120000|1234567890122"), 2, "CID", "WOMEN"),
     Example(
         {"PERSON.txt": sheet(PERSON, PATIENT), "DRUGALLERGY.txt": sheet(ALLERGY, NOTE)},

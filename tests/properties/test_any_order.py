@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import random
 import secrets
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from khlang.bronze.job import run as bronze
 from khlang.lake.fingerprint import fingerprint
 from khlang.lake.ledger import Ledger
+from khlang.lake.linked import NAME as LINK
 from khlang.lake.reader import table
 from khlang.landing.deliver import deliver_all
 from khlang.model.contract import contracts
-from khlang.settings import Settings, load
+from khlang.settings import Settings
 from khlang.silver.job import run as silver
 from khlang.stack.seaweed import create_buckets
 from lakes import Lake
-from landing_lake import dropped, empty_lake
+from landing_lake import dropped, empty_lake, environment
 from zips import zipped
 
 pytestmark = pytest.mark.stack
@@ -41,6 +41,7 @@ PERSON = "HOSPCODE|CID|PID|PRENAME|NAME|LNAME|SEX|BIRTH|NATION|TYPEAREA|D_UPDATE
 SERVICE = "HOSPCODE|PID|SEQ|DATE_SERV|CHIEFCOMP|SBP|D_UPDATE"
 DIAGNOSIS = "HOSPCODE|PID|SEQ|DATE_SERV|DIAGTYPE|DIAGCODE|CLINIC|D_UPDATE"
 CHRONIC = "HOSPCODE|PID|DATE_DIAG|CHRONIC|TYPEDISCH|D_UPDATE"
+LINKED = ["hospcode", "pid", "person_key", "source", "decision", "valid_from", "valid_to"]
 ORPHAN = ["hospcode", "table_name", "parent", "column_name", "parent_hospcode", "link"]
 Orders = Sequence[Sequence[Path]]
 """Batches, each of the zips that come before it."""
@@ -108,7 +109,7 @@ class Lakes:
         settings = own.model_copy(update={"key_store": self.keys})
         try:
             create_buckets(settings, "lake")
-            with _environment(settings):
+            with environment(settings):
                 for paths in batches:
                     deliver_all(settings, list(paths))
                     bronze(settings)
@@ -118,21 +119,6 @@ class Lakes:
             dropped(settings)
 
 
-@contextmanager
-def _environment(settings: Settings) -> Iterator[None]:
-    """The lake's settings as those of this process: the jobs' workers read them there."""
-    own = {f"KHLANG_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    load.cache_clear()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        load.cache_clear()
-
-
 def _hashes(settings: Settings) -> dict[str, str]:
     """Hash of every table of silver that holds rows (exact rules: contract columns and person_key)."""
     with Ledger.open(settings) as ledger:
@@ -140,8 +126,10 @@ def _hashes(settings: Settings) -> dict[str, str]:
     found = {}
     for name in names:
         rows = table(name, settings=settings).polars()
-        columns = ORPHAN
-        if name != "silver.orphan":
+        if name == LINK:
+            rows = rows.filter(pl.col("_taken_back").is_null())
+        columns = {"silver.orphan": ORPHAN, LINK: LINKED}.get(name, [])
+        if not columns:
             own = contracts()[name.removeprefix("silver.").upper()]
             columns = [column.field for column in own.current]
             columns += [column for column in ("person_key",) if column in rows.columns]
@@ -173,6 +161,7 @@ def test_silver_holds_what_the_three_say_together(in_order: dict[str, str]) -> N
     rows = {name: int(told.split()[0]) for name, told in in_order.items()}
     assert rows == {
         "silver.person": 3, "silver.service": 4, "silver.chronic": 3, "silver.diagnosis_opd": 2, "silver.orphan": 1,
+        "silver.person_link": 4,
     }  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from psycopg import sql
@@ -12,7 +14,7 @@ from khlang.lake import keys
 from khlang.lake.ledger import Ledger, migrate
 from khlang.lake.stores import ledger_url
 from khlang.model.facility import Facility
-from khlang.settings import Settings
+from khlang.settings import Settings, load
 from khlang.stack.roles import administrator
 from khlang.stack.seaweed import create_buckets
 from lakes import Lake
@@ -58,6 +60,21 @@ def empty_lake(stack: Settings, mark: str) -> Settings:
     create_buckets(settings, "landing")
     keys.create(settings)
     return settings
+
+
+@contextmanager
+def environment(settings: Settings) -> Iterator[None]:
+    """The lake's settings as those of this process: the jobs' workers read them there."""
+    own = {f"KHLANG_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    load.cache_clear()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        load.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def test_a_large_member_is_a_bundle_of_its_own() -> None:
 
 
 def test_a_task_names_places_and_nothing_of_a_patient() -> None:
-    told = task("b", "a", 3, [_source("1", 2, 6)])
+    told = task("b", "a", 3, [_source("1", 2, 6)], 1)
     assert told["members"] == [["R1", 2, "PERSON", "1", "2026-09-02T10:00:00", 1, "place", 6]]
 
 

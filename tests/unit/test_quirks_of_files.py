@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 from datetime import date, datetime
 
+from khlang.conform.faultlog import FaultLog
 from khlang.conform.naming import file_of, zip_name
+from khlang.conform.parse import Sheet, parse, read_sheet
+from khlang.conform.typed import typed_frame
 from khlang.conform.unpack import verify
 from khlang.model.contract import contracts
 from members import FACILITY, conformed, faults, member, values
@@ -115,10 +118,12 @@ def test_quirk_line_break_inside_is_reported() -> None:
 
 def test_quirk_backslash_quote_is_handled() -> None:
     texts = ['a"b', '"a', "a\\", "\\|"[0], '""']
-    header = "HOSPCODE|COMACTIVITY|DATE_START|VID|D_UPDATE"
-    kept = conformed("DATA_CORRECT", member("\n".join(["HOSPCODE|TABLENAME|DATA_CORRECT|D_UPDATE", *(
-        f"{FACILITY}|{text}||2026080112000{n}" for n, text in enumerate(texts))])))  # fmt: skip
-    assert values(kept, "tablename") == texts and "|" in header
+    lines = [f"{FACILITY}|service|{text}|2026080112000{n}" for n, text in enumerate(texts)]
+    body = member("\n".join(["HOSPCODE|TABLENAME|DATA_CORRECT|D_UPDATE", *lines]))
+    sheet = read_sheet(body, contracts()["DATA_CORRECT"], {})
+    assert isinstance(sheet, Sheet)
+    typed = typed_frame(parse([sheet]), contracts()["DATA_CORRECT"], FaultLog())
+    assert typed["DATA_CORRECT"].to_list() == texts
 
 
 def test_quirk_field_count_is_reported() -> None:

@@ -13,7 +13,7 @@ from khlang.model.calendar import fiscal_year
 from khlang.model.contract import contracts
 from khlang.model.mart import functions
 from khlang.silver.current import classify, latest
-from khlang.silver.link import links_of, with_person_key
+from khlang.silver.link import decided, keyed, links_of, with_person_key
 from khlang.silver.orphan import _unmatched, rules
 from members import FACILITY, KEYS, Conformed, conformed, faults, member, values
 from quirk_cases import CHRONIC, GOOD, LIMITS, caveat, chronic, current, row, told
@@ -116,7 +116,9 @@ def _women(cid: str, hospcode: str = FACILITY) -> Conformed:
 
 def test_quirk_one_person_many_is_handled() -> None:
     rows = pl.concat([_women("1234567890121", hospcode).rows for hospcode in (FACILITY, "10002")])
-    found = with_person_key(rows, links_of(rows.select("hospcode", "pid", "cid")))["person_key"]
+    found = with_person_key(rows, links_of(keyed(rows.select("hospcode", "pid", "cid"), decided([]))))[
+        "person_key"
+    ]
     assert found.n_unique() == 1 and rows["pid"].n_unique() == 2
 
 

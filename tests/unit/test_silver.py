@@ -10,7 +10,7 @@ import pytest
 from khlang.lake.tables import Part
 from khlang.model.contract import contracts
 from khlang.silver.current import classify, counted, latest, timed
-from khlang.silver.link import links_of, moved, with_person_key
+from khlang.silver.link import decided, keyed, links_of, moved, with_person_key
 from khlang.silver.orphan import links, rules
 from khlang.silver.plan import Files, People, Scope, groups, orphan_tasks, rewrite_tasks, settle_tasks
 
@@ -74,7 +74,8 @@ def test_every_row_of_a_batch_has_an_end() -> None:
 
 
 def _person(**columns: list[str | None]) -> pl.DataFrame:
-    return pl.DataFrame(columns, schema_overrides={"cid": pl.String})
+    person = pl.DataFrame(columns, schema_overrides={"cid": pl.String})
+    return keyed(person, decided([]))
 
 
 def test_a_row_gets_the_person_of_its_patient_and_not_its_own_cid() -> None:
@@ -84,9 +85,11 @@ def test_a_row_gets_the_person_of_its_patient_and_not_its_own_cid() -> None:
 
 
 def test_new_gone_and_changed_links_have_moved_and_equal_ones_have_not() -> None:
-    before = links_of(_person(hospcode=["1"] * 3, pid=["l1", "l2", "l3"], cid=["p1", "p2", None]))
-    after = links_of(_person(hospcode=["1"] * 3, pid=["l1", "l2", "l4"], cid=["p1", "p9", "p4"]))
-    assert sorted(moved(before, after)["pid"]) == ["l2", "l3", "l4"]
+    before = links_of(_person(hospcode=["1"] * 4, pid=["l1", "l2", "l3", "l5"], cid=["p1", "p2", "p3", None]))
+    after = links_of(_person(hospcode=["1"] * 4, pid=["l1", "l2", "l4", "l6"], cid=["p1", "p9", "p4", None]))
+    assert sorted(moved(before, after)["pid"]) == ["l2", "l3", "l4"], (
+        "without a CID a patient is its own person"
+    )
 
 
 def test_an_empty_child_value_is_no_link() -> None:

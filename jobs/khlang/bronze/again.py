@@ -54,7 +54,7 @@ def again_tasks(
     settings: Settings, ledger: Ledger, batch: Batch, attempt: str, found: Sequence[Withheld]
 ) -> list[dict[str, Any]]:
     """The work: bundles of one facility's members, with the files in which their rows lie now."""
-    visible = ledger.visible()
+    visible, key_version = ledger.visible(), ledger.key_in_force()
     names = sorted({f"bronze.{member.file.lower()}" for member in found})
     parts = {name: tables.parts(tables.open_table(settings, name, visible[name])) for name in names}
     tasks: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def again_tasks(
         for bundle in bundles(map(_source, members.values()), settings.bundle_bytes, 1):
             batches = {members[source.receipt, source.position].batch for source in bundle}
             paths = _paths(parts, bundle, Scope(batches, [hospcode]))
-            told = task(batch.id, attempt, len(tasks), bundle)
+            told = task(batch.id, attempt, len(tasks), bundle, key_version)
             whole = [place for place, member in members.items() if member.whole]
             tasks.append({**told, "hospcode": hospcode, "paths": paths, "whole": whole})
     return tasks
@@ -185,7 +185,7 @@ class _Reader:
 def conform_again(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Read a facility's members again; yields what was written, and the codes of members read whole."""
     settings, hospcode = load(), task["hospcode"]
-    rules, reader = rules_for(settings, [hospcode]), _Reader(settings, task)
+    rules, reader = rules_for(settings, [hospcode], task["key_version"]), _Reader(settings, task)
     whole = {tuple(place) for place in task["whole"]}
     small: dict[tuple[str, bool], list[Member]] = defaultdict(list)
     results: list[MemberResult] = []

@@ -45,7 +45,8 @@ def _load(settings: Settings, ledger: Ledger, batch: Batch, held: Held) -> Mappi
     packed = bundles(sources, settings.bundle_bytes, workers.cores)
     rows = CONFORMED * sum(source.size for source in sources) // ROW_BYTES
     attempt = attempt_name()
-    tasks = [task(batch.id, attempt, number, bundle) for number, bundle in enumerate(packed)]
+    key_version = ledger.key_in_force()
+    tasks = [task(batch.id, attempt, number, bundle, key_version) for number, bundle in enumerate(packed)]
     create_tables(settings, ledger.visible())
     results = workers.run(tasks, conform_bundle, rows)
     withheld = waiting(ledger, batch)

@@ -41,10 +41,16 @@ def bundles(sources: Iterable[Source], most_bytes: int, cores: int) -> list[list
     return packed
 
 
-def task(batch: str, attempt: str, number: int, bundle: Sequence[Source]) -> dict[str, Any]:
-    """A bundle as a Spark task: places only, nothing of a patient."""
+def task(batch: str, attempt: str, number: int, bundle: Sequence[Source], key_version: int) -> dict[str, Any]:
+    """A bundle as a Spark task: places and the key's version, nothing of a patient."""
     members = [
         [s.receipt, s.position, s.file, s.hospcode, s.sent_at, s.arrival, s.landing_key, s.size]
         for s in bundle
     ]
-    return {"batch": batch, "attempt": attempt, "number": number, "members": members}
+    return {
+        "batch": batch,
+        "attempt": attempt,
+        "number": number,
+        "members": members,
+        "key_version": key_version,
+    }

@@ -49,10 +49,10 @@ def _result(result: MemberResult, file: str) -> dict[str, Any]:
     return {"kind": "member", "file": file, **account}
 
 
-def rules_for(settings: Settings, hospcodes: Sequence[str]) -> Callable[[Contract], Rules]:
+def rules_for(settings: Settings, hospcodes: Sequence[str], key_version: int) -> Callable[[Contract], Rules]:
     """A file's rules with the lake's key and the names that these facilities told; both are opened here."""
     names = books(settings, hospcodes)
-    keys = KeyStore.open(settings).pseudonymiser("lake")
+    keys = KeyStore.open(settings).pseudonymiser("lake", key_version)
     return lambda contract: Rules(contract, policy("lake"), keys, names, settings.text_seconds)
 
 
@@ -74,7 +74,7 @@ def conform_bundle(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """
     settings = load()
     facilities = sorted({member[3] for member in task["members"]})
-    rules = rules_for(settings, facilities)
+    rules = rules_for(settings, facilities, task["key_version"])
     stem = f"{task['batch']}/{task['attempt']}-{task['number']:05d}"
     small: dict[str, list[Member]] = defaultdict(list)
     for file, member in members_of(settings, task["members"]):

@@ -10,6 +10,9 @@ from khlang.model.codes import codes_of
 from khlang.model.contract import UNCHECKED_WIDTH, Column
 
 DIGITS_IN_DECIMAL = 38
+FORM = "value.form"
+NO_FIGURE = r"^-?0[0-9]{8}"
+"""No figure begins like this: a telephone number or an id does."""
 
 
 def lake_type(column: Column) -> pl.DataType:
@@ -53,6 +56,7 @@ def _date(column: Column, text: pl.Series, log: FaultLog, unreadable: str) -> pl
 def _number(column: Column, text: pl.Series, log: FaultLog, unreadable: str) -> pl.Series:
     """-?digits[.digits] -> int64 or decimal; width in digits, scale, range (exact rules, 5)."""
     text = _void(text, ~text.str.contains(r"^-?[0-9]+(\.[0-9]+)?$"), column, unreadable, log)
+    text = _void(text, text.str.contains(NO_FIGURE), column, FORM, log)
     digits = text.str.len_chars() - text.str.starts_with("-") - text.str.contains(".", literal=True)
     long = digits > (column.width or DIGITS_IN_DECIMAL)
     parts = text.str.splitn(".", 2).struct.field("field_1")
@@ -78,7 +82,7 @@ def valid_cid(text: pl.Expr) -> pl.Expr:
 
 
 def _chars(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
-    """Codes, ids and texts: width in characters, closed code list, check digit."""
+    """Codes, ids and texts: width in characters, closed code list or form, check digit."""
     if column.privacy in UNCHECKED_WIDTH:
         return text
     if column.width is not None:
@@ -87,6 +91,8 @@ def _chars(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
     if column.codes:
         listed = text.is_in(pl.Series(sorted(codes_of(column.codes))).implode())
         text = _void(text, text.is_not_null() & ~listed, column, "code.unknown", log)
+    if column.shape is not None:
+        text = _void(text, ~text.str.contains(column.shape.pattern), column, FORM, log)
     if column.checksum == "cid":
         valid = pl.select(valid_cid(pl.lit(text))).to_series()
         text = _void(text, text.is_not_null() & ~valid, column, "cid.checksum", log)
@@ -96,7 +102,7 @@ def _chars(column: Column, text: pl.Series, log: FaultLog) -> pl.Series:
 def typed(column: Column, text: pl.Series, log: FaultLog, is_key: bool) -> pl.Series:
     """One column's trimmed text -> typed values, nulls where void; every fault goes to the log.
 
-    Order (extracts rules, 5): Thai digits, Buddhist year, type, width, range, code list, check digit.
+    Order (extracts rules, 5): Thai digits, Buddhist year, type, width, range, code list or form, check digit.
     """
     text = western_digits(column, text, log)
     unreadable = "key.unreadable" if is_key else None

@@ -9,6 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from khlang.conform.context import Context
+from khlang.conform.faultlog import KEY_VOID
 from khlang.model.contract import Column, Contract
 
 
@@ -29,7 +30,12 @@ def _action(name: str) -> Act:
 def deidentify(contract: Contract, context: Context) -> dict[str, pl.Series]:
     """Wire name -> de-identified values, for every current column of the contract.
 
-    Raises PrivacyError before any value is looked at when a class or a key domain has no rule.
+    A key that an action blanks is noted. Raises PrivacyError before any value is looked at when a class or a
+    key domain has no rule.
     """
     chosen = [(column, _action(context.policy.action(column))) for column in contract.current]
-    return {column.name: act(column, context.frame[column.name], context) for column, act in chosen}
+    left = {column.name: act(column, context.frame[column.name], context) for column, act in chosen}
+    for name in contract.key:
+        lost = left[name].is_null() & context.frame[name].is_not_null()
+        context.log.add(lost, name, KEY_VOID)  # a key that lost a value here keeps its row out of silver
+    return left

@@ -8,6 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+KEY_VOID = "key.void"
+"""Marker of a row whose key lost a value; not a fault of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaultLog:

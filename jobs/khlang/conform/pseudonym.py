@@ -47,10 +47,14 @@ class Pseudonymiser:
     Build it inside the process that uses it: a key that could be pickled could travel in a Spark closure.
     """
 
-    __slots__ = ("_known", "_pads", "version")
+    __slots__ = ("_before", "_known", "_pads", "version")
 
-    def __init__(self, keys: Mapping[str, bytes], version: int) -> None:
-        """Domain -> 256-bit key, and the version that every pseudonym will name."""
+    def __init__(self, keys: Mapping[str, bytes], version: int, before: Self | None = None) -> None:
+        """Domain -> 256-bit key, and the version that every pseudonym will name.
+
+        With `before`, the version before this one, the value is the pseudonym that that one gives: so stored
+        pseudonyms can be carried forward without the identifiers (docs/decisions/0011).
+        """
         missing = sorted(LETTERS.keys() - keys.keys())
         if missing:
             raise PrivacyError("key.missing", f"no key for the domains {', '.join(missing)}")
@@ -58,16 +62,18 @@ class Pseudonymiser:
         if short:
             raise PrivacyError("key.short", f"keys shorter than 256 bits: {', '.join(short)}")
         self.version = version
+        self._before = before
         # Hashing the key's pads once and copying their states halves the cost of every value.
         self._pads = {domain: _pads(keys[domain]) for domain in LETTERS}
         self._known: dict[str, dict[str, str | None]] = {domain: {} for domain in LETTERS}
 
     @classmethod
-    def derived(cls, master: bytes, audience: str, version: int) -> Self:
+    def derived(cls, master: bytes, audience: str, version: int, before: Self | None = None) -> Self:
         """Every domain's key from the audience's 256-bit master."""
         if len(master) < KEY_BYTES:
             raise PrivacyError("key.short", f"the master key of {audience} is shorter than 256 bits")
-        return cls({domain: domain_key(master, audience, version, domain) for domain in LETTERS}, version)
+        keys = {domain: domain_key(master, audience, version, domain) for domain in LETTERS}
+        return cls(keys, version, before)
 
     @classmethod
     def throwaway(cls) -> Self:
@@ -96,8 +102,39 @@ class Pseudonymiser:
             known.update(zip(fresh, self._hashed(domain, fresh), strict=True))
         return [known[value] for value in distinct]
 
+    def forward(self, domain: str, values: pl.Series, since: int) -> pl.Series:
+        """Pseudonyms of version `since` -> the same identifiers' pseudonyms of this version; null is null.
+
+        Raises PrivacyError pseudonym.version for a value that is not a pseudonym of that version and domain: it
+        may be one of this version already, and would then join with nothing.
+        """
+        if self.version < since or domain not in LETTERS:
+            raise PrivacyError("pseudonym.version", "pseudonyms are only carried to a newer version")
+        expected = f"^{LETTERS[domain]}{since}[.][A-Za-z0-9_-]{{{_TAG_CHARS}}}$"
+        if not values.cast(pl.String).str.contains(expected).fill_null(True).all():
+            words = f"a value is no pseudonym of version {since} in the domain {domain}"
+            raise PrivacyError("pseudonym.version", words, "พบค่าที่ไม่ใช่รหัสแฝงของรุ่นกุญแจที่ระบุ")
+        distinct = values.drop_nulls().unique()
+        moved = pl.Series(self._carried(domain, distinct.to_list(), since), dtype=pl.String)
+        return values.replace_strict(distinct, moved, default=None, return_dtype=pl.String)
+
+    def _carried(self, domain: str, values: list[str], since: int) -> list[str | None]:
+        """Pseudonyms of an older version, hashed once by every version after it."""
+        if self.version == since:
+            return list(values)
+        if self._before is None:
+            raise PrivacyError("pseudonym.version", f"no key leads from version {since} to {self.version}")
+        before = self._before._carried(domain, values, since)
+        return self._keyed(domain, [str(value) for value in before])
+
     def _hashed(self, domain: str, values: list[str]) -> list[str | None]:
-        """HMAC-SHA-256 of each value as `<letter><version>.<base64url of 128 bits>`."""
+        """Each value as `<letter><version>.<base64url of 128 bits>`, by way of the versions before; "" is null."""
+        if self._before is not None:
+            values = [pseudonym or "" for pseudonym in self._before._hashed(domain, values)]
+        return self._keyed(domain, values)
+
+    def _keyed(self, domain: str, values: list[str]) -> list[str | None]:
+        """HMAC-SHA-256 of each value under this version's key of the domain."""
         inner, outer = (pad.copy for pad in self._pads[domain])
         tags: list[bytes | None] = []
         for value in values:

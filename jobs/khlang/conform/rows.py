@@ -8,12 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.faultlog import FaultLog
+from khlang.conform.faultlog import KEY_VOID, FaultLog
 from khlang.conform.member import MemberResult
 from khlang.conform.parse import Parsed, Sheet
 from khlang.model.faults import catalogue
 
-KEY_VOID = "key.void"
 FAULT = pl.Struct({"column": pl.String, "code": pl.String})
 
 

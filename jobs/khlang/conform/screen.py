@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from khlang.conform.check import DIGITS_IN_DECIMAL, lake_type, valid_cid
+from khlang.conform.check import DIGITS_IN_DECIMAL, NO_FIGURE, lake_type, valid_cid
 from khlang.model.codes import codes_of
 from khlang.model.contract import UNCHECKED_WIDTH, Column
 
@@ -61,6 +61,7 @@ def _number(column: Column, text: pl.Expr) -> Reading:
         digits = text.str.len_bytes() - text.str.starts_with("-") - text.str.contains(".", literal=True)
         holds = text.str.contains(rf"^-?[0-9]+{fraction}$") & (digits <= width)
         value = text.cast(lake_type(column), strict=False)
+    holds &= ~text.str.contains(NO_FIGURE)
     if column.range:
         low, high = column.range
         holds &= value.cast(pl.Float64).is_between(low, high)
@@ -68,7 +69,7 @@ def _number(column: Column, text: pl.Expr) -> Reading:
 
 
 def _chars(column: Column, text: pl.Expr) -> pl.Expr | None:
-    """ASCII within the width, in the code list, without a dot where dots go, with a right check digit.
+    """ASCII within the width, of the code list or the column's form, without a dot where dots go, check digit right.
 
     Beyond ASCII there may be Thai digits: such values are looked at again, none is refused for it here.
     """
@@ -83,6 +84,8 @@ def _chars(column: Column, text: pl.Expr) -> pl.Expr | None:
         holds &= text.is_in(sorted(codes_of(column.codes)))
     if column.name == "HOSPCODE":
         holds &= ~text.str.contains(r"^[0-9]{1,4}$")
+    if column.shape is not None:
+        holds &= text.str.contains(column.shape.pattern) & (text.str.len_bytes() <= column.shape.length)
     if column.checksum == "cid":
         holds &= valid_cid(text)
     return holds

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from khlang.conform.check import lake_type, typed
-from khlang.conform.faultlog import FaultLog
+from khlang.conform.check import FORM, lake_type, typed
+from khlang.conform.faultlog import KEY_VOID, FaultLog
 from khlang.conform.parse import Parsed
 from khlang.conform.screen import reading
 from khlang.model.contract import Column, Contract
 
-_VOIDING = ("text.too_long", "number.range", "code.unknown", "cid.checksum")
+_VOIDING = ("text.too_long", "number.range", "code.unknown", "cid.checksum", FORM)
 _RAW, _HOLDS, _TRIMMED = "raw\0", "holds\0", "trimmed\0"
 
 
@@ -81,9 +81,9 @@ class _Layouts:
 
 
 def _mark_void_keys(log: FaultLog, before: int, is_key: bool) -> None:
-    """Rows whose key lost a value are noted under the marker `key.void` (not a fault of its own)."""
+    """Rows whose key lost a value are noted under the marker KEY_VOID."""
     if not is_key:
         return
     for index in range(before, len(log.codes)):
         if log.codes[index] in _VOIDING:
-            log.note(log.rows[index], log.columns[index], "key.void")
+            log.note(log.rows[index], log.columns[index], KEY_VOID)

@@ -14,6 +14,7 @@ from khlang.conform.conform import stored_schema
 from khlang.gold import frames, plan
 from khlang.gold.frames import LEDGER, arrow_type
 from khlang.gold.views import FACILITY, FACILITY_AREA, code_view, facility_area_view
+from khlang.lake.linked import NAME, link_schema
 from khlang.lake.parquet import arrow_schema
 from khlang.model.contract import contracts
 from khlang.model.facility import Facility
@@ -23,6 +24,7 @@ from khlang.model.mart import Example, Mart, functions, in_order, is_external, m
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+LINKED = NAME.replace(".", "_")
 Rows = list[dict[str, Any]]
 
 
@@ -108,6 +110,8 @@ def _table(view: str, rows: Rows) -> pa.Table:
 
 def _schema(view: str, rows: Rows) -> pa.Schema:
     """Columns of a view: of the contract, a declared mart, the ledger, the registry, or as given (code lists)."""
+    if view == LINKED:
+        return arrow_schema(link_schema())
     if view.startswith("silver_"):
         contract = next(c for c in contracts().values() if c.table == view.removeprefix("silver_"))
         return arrow_schema(stored_schema(contract)).append(pa.field("person_key", pa.string()))

@@ -12,7 +12,13 @@ from khlang.errors import KhlangError, SettingsError, StoreError
 from khlang.model.contract import contracts
 from khlang.model.mart import marts
 
-MADE_BESIDE = ("silver.orphan", "gold.indicator", "gold.indicator_published", "gold.facility_month_published")
+MADE_BESIDE = (
+    "silver.orphan",
+    "silver.person_link",
+    "gold.indicator",
+    "gold.indicator_published",
+    "gold.facility_month_published",
+)
 """Tables that no contract and no mart declares."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]{0,40}")
 _MISSING = re.compile(r'unable to find column "([^"]*)"')

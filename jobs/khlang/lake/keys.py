@@ -195,11 +195,16 @@ class KeyStore:
         return self._keys[(purpose, wanted)]
 
     def pseudonymiser(self, audience: str = LAKE, version: int | None = None) -> Pseudonymiser:
-        """The audience's keyed hash, every domain with its own key."""
+        """The audience's keyed hash, every domain with its own key; a version builds on all before it."""
         if audience in (VAULT, NAME_BOOK):
             raise PrivacyError("key.purpose", f"{audience} is not an audience")
-        key = self.key(audience, version)
-        return Pseudonymiser.derived(key.material, audience, key.version)
+        newest = self.key(audience, version).version
+        made: Pseudonymiser | None = None
+        for number in range(1, newest + 1):
+            key = self.key(audience, number)
+            made = Pseudonymiser.derived(key.material, audience, number, made)
+        assert made is not None
+        return made
 
     def add(self, purpose: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Key:
         """A new version of a purpose's key (or the first of a new audience), stored before it is used."""

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from khlang.errors import CatalogError
+from khlang.model.forms import Form, form_of
 
 WireType = Literal["char", "int", "decimal", "date", "datetime"]
 PRIVACY_CLASSES = frozenset(
@@ -28,6 +29,8 @@ PRIVACY_CLASSES = frozenset(
 )
 UNCHECKED_WIDTH = frozenset({"free_text", "name", "address", "contact"})
 """Classes whose text is kept whole or dropped: width is not a fault there (extracts rules, 5)."""
+KEPT = frozenset({"public", "quasi", "sensitive"})
+"""Classes whose text may stay as it is: it needs a closed list or a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Column:
 
     `codes` names the closed code list (a code outside is void); `open_codes` describes an open one.
     `domain` is the pseudonym's key domain; `facility` the column that names the issuing facility of a link.
+    `form` names what a kept text without a closed list may look like (khlang.model.forms).
     """
 
     name: str
@@ -51,6 +55,7 @@ class Column:
     icd: bool = False
     range: tuple[float, float] | None = None
     checksum: str | None = None
+    form: str | None = None
     retired: bool = False
     en: str = ""
     th: str = ""
@@ -59,6 +64,13 @@ class Column:
     def field(self) -> str:
         """Name in the lake: the wire name in lower case."""
         return self.name.lower()
+
+    @property
+    def shape(self) -> Form | None:
+        """The form that a kept text must have; None: a closed list or another action watches over it."""
+        if self.type != "char" or self.privacy not in KEPT or self.codes is not None:
+            return None
+        return form_of(self.form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,12 @@ def _column(row: dict[str, Any], where: str) -> Column:
         )
     if "range" in row:
         row["range"] = tuple(row["range"])
-    return Column(privacy=privacy, **row)
+    column = Column(privacy=privacy, **row)
+    shape = column.shape
+    if shape is not None and (column.width is None or column.width > shape.length):
+        words = f"column {column.name} is kept, has no closed list and is wider than its form {shape.name}"
+        raise CatalogError("contract.form", words, place=where)
+    return column
 
 
 def parse(text: str, where: str) -> Contract:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from khlang.lake import tables
+from khlang.lake.linked import NAME as LINK
 from khlang.lake.locks import Held
 from khlang.lake.parquet import arrow_schema
 from khlang.lake.spread import Work, Workers
 from khlang.lake.tables import Part, Written
 from khlang.model.contract import contracts
 from khlang.settings import Settings
+from khlang.silver.history import people
 from khlang.silver.orphan import NAME as ORPHAN
 from khlang.silver.orphan import find_orphans
 from khlang.silver.plan import (
@@ -23,11 +25,12 @@ from khlang.silver.plan import (
     Scope,
     numbered,
     orphan_tasks,
-    reread,
+    people_tasks,
     rewrite_tasks,
     settle_tasks,
 )
 from khlang.silver.rewrite import rewrite, schema_of
+from khlang.silver.stored import hospcodes_of
 from khlang.silver.work import settle
 
 COMMIT_THREADS = 8
@@ -43,7 +46,8 @@ class Curation:
     """A silver batch under way: what workers wrote, what they counted, which versions the commits left.
 
     `visible` is the version map before the batch: everything is classified against it, also by a re-run.
-    `listed` remembers the files of versions, so that each is listed once.
+    `listed` remembers the files of versions, so that each is listed once; `moved` the facilities of which a
+    patient is another person after the batch.
     """
 
     workers: Workers
@@ -55,6 +59,7 @@ class Curation:
     versions: dict[str, int] = field(default_factory=dict)
     counts: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     listed: dict[tuple[str, int], list[Part]] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
 
     def parts(self, name: str, version: int | None) -> list[Part]:
         """Files of a table at a version; a table that has none yet gives nothing."""
@@ -72,7 +77,7 @@ class Curation:
 
     def create(self) -> None:
         """Every table of silver exists from the first batch on."""
-        names = [f"silver.{contract.table}" for contract in contracts().values()] + [ORPHAN]
+        names = [f"silver.{contract.table}" for contract in contracts().values()] + [ORPHAN, LINK]
         wanted = [name for name in names if name not in self.visible]
         self.many(wanted, lambda name: tables.create(self.settings, name, arrow_schema(schema_of(name))))
         self.versions.update(dict.fromkeys(wanted, EMPTY))
@@ -96,6 +101,8 @@ class Curation:
                 replaced[result["table"]].add(result["path"])
             elif result["kind"] == "counts":
                 self.counts[result["file"]] += result["counts"]
+            elif result["kind"] == "moved":
+                self.moved.update(result["hospcodes"])
         names = sorted(set(added) | set(replaced))
         self.held.check()
         committed = self.many(names, lambda name: self._commit(name, added[name], replaced[name]))
@@ -136,21 +143,30 @@ def _files(curation: Curation, bronze: Mapping[str, int], file: str) -> Files:
     )
 
 
+def _people(curation: Curation) -> People:
+    """Settle PERSON and its links; which patients are other persons now."""
+    scope, bronze = curation.scope, curation.visible
+    person = _files(curation, bronze, "PERSON")
+    links = Files(person.bronze, curation.parts(LINK, curation.before(LINK)))
+    unlinked = frozenset[str]()
+    if LINK not in bronze:
+        unlinked = hospcodes_of(curation.settings, "silver.person", [part.path for part in person.silver])
+    curation.stage(people_tasks(scope, person, links, unlinked, ROWS_PER_TASK), people)
+    after = curation.parts("silver.person", curation.after("silver.person"))
+    return People(person.silver, after, frozenset(curation.moved))
+
+
 def curate(curation: Curation) -> None:
     """PERSON first, since it decides person_key; then every other table at once; then the orphans."""
     scope, bronze = curation.scope, curation.visible
     curation.create()
-    person = _files(curation, bronze, "PERSON")
-    curation.stage(settle_tasks(scope, "PERSON", person, People(), ROWS_PER_TASK), settle)
-    came = frozenset(scope.rows.get("PERSON", {})) | scope.resolve | reread(scope, person.bronze)
-    after = curation.parts("silver.person", curation.after("silver.person"))
-    people = People(person.silver, after, came)
+    persons = _people(curation)
     nobody = People()
     others = [file for file in contracts() if file != "PERSON"]
     files = curation.many(others, lambda file: _files(curation, bronze, file))
     tasks: list[dict[str, Any]] = []
     for file in others:
-        links = people if any(column.name == "PID" for column in contracts()[file].current) else nobody
+        links = persons if any(column.name == "PID" for column in contracts()[file].current) else nobody
         tasks += settle_tasks(scope, file, files[file], links, ROWS_PER_TASK)
     curation.stage(tasks, settle)
     names = [f"silver.{contract.table}" for contract in contracts().values()]

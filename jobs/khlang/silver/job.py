@@ -54,9 +54,14 @@ def _scope(ledger: Ledger, batch: Batch) -> Scope:
     anew = {delivery.hospcode for delivery in ledger.deliveries(changed)} if changed else set()
     resolve = frozenset(h for h in anew if h) | _late(ledger, batch)
     moved = {receipt: at.isoformat() for receipt, at in ledger.retimings().items()}
+    redecided: dict[str, list[str]] = defaultdict(list)
+    for one in batch.decisions:
+        redecided[one.hospcode].append(one.patient)
+    taken = ledger.taken_decisions()
     return Scope(
-        batch.id, attempt_name(), batch.sources, rows, resolve, moved, tuple(sorted(ledger.withdrawn()))
-    )
+        batch.id, attempt_name(), batch.sources, rows, resolve, moved, tuple(sorted(ledger.withdrawn())),
+        tuple((one.hospcode, one.patient, one.person_key, one.id) for one in taken), redecided,
+    )  # fmt: skip
 
 
 def _late(ledger: Ledger, batch: Batch) -> frozenset[str]:

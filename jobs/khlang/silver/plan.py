@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from khlang.lake.passes import is_again
 from khlang.lake.tables import Part
+
+Decided = tuple[str, str, str, int]
+"""A decision that holds: facility, patient, person_key, number."""
 
 LAST = "\uffff"
 """Greater than every code of a facility."""
@@ -20,6 +23,7 @@ class Scope:
 
     `rows`: table -> facility -> accepted rows that came; `resolve`: facilities to be worked out anew from all
     of bronze (a late delivery, a moved time, a withdrawal); `sent_at`: receipt -> time that holds.
+    `decisions`: every one that holds; `redecided`: facility -> patients on whom one came or went with this batch.
     """
 
     batch: str
@@ -29,6 +33,8 @@ class Scope:
     resolve: frozenset[str]
     sent_at: Mapping[str, str] = field(default_factory=dict)
     withdrawn: tuple[str, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    redecided: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def facilities(self) -> list[str]:
         """Every facility that the batch touches, sorted."""
@@ -131,6 +137,31 @@ def settle_tasks(
                 }
             )  # fmt: skip
     return tasks
+
+
+def people_tasks(
+    scope: Scope, person: Files, links: Files, unlinked: frozenset[str], most_rows: int
+) -> list[dict[str, Any]]:
+    """Tasks of PERSON, and of the history of its links; these need all of bronze where a decision came or went.
+
+    `unlinked`: facilities of which no link is known yet, in a lake that is older than the table.
+    """
+    decided = frozenset(scope.redecided)
+    current = settle_tasks(scope, "PERSON", person, People(moved=decided), most_rows)
+    anew = replace(scope, resolve=scope.resolve | decided | unlinked)
+    history = settle_tasks(anew, "PERSON", links, People(), most_rows)
+    by_facility: dict[str, list[Decided]] = {}
+    for decision in scope.decisions:
+        by_facility.setdefault(decision[0], []).append(decision)
+    return [
+        task | {
+            "history": is_history,
+            "decisions": [one for hospcode in task["hospcodes"] for one in by_facility.get(hospcode, ())],
+            "redecided": [pid for hospcode in task["hospcodes"] for pid in scope.redecided.get(hospcode, ())],
+        }
+        for is_history, tasks in ((False, current), (True, history))
+        for task in tasks
+    ]  # fmt: skip
 
 
 def rewrite_tasks(

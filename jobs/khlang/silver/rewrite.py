@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from khlang.errors import BalanceError
+from khlang.lake.linked import NAME as LINK
+from khlang.lake.linked import link_schema
 from khlang.lake.parquet import arrow_schema, write
 from khlang.lake.stores import boto
 from khlang.model.contract import contracts
@@ -23,6 +25,8 @@ def schema_of(name: str) -> dict[str, pl.DataType]:
     """Columns of a silver table by its name ("silver.service", "silver.orphan")."""
     if name == ORPHAN:
         return orphan_schema()
+    if name == LINK:
+        return link_schema()
     return silver_schema(contracts()[name.partition(".")[2].upper()])
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
 
-from khlang.lake.parquet import arrow
+from khlang.lake.parquet import arrow, arrow_schema, write
 from khlang.lake.stores import boto, storage_options
 from khlang.lake.tables import uri
 from khlang.settings import Settings
@@ -45,6 +46,15 @@ def read(
     return rows
 
 
+def hospcodes_of(settings: Settings, name: str, paths: Sequence[str]) -> frozenset[str]:
+    """Every facility that has rows in these files."""
+    if not paths:
+        return frozenset()
+    files = [f"{uri(settings, name)}/{path}" for path in paths]
+    scan = pl.scan_parquet(files, storage_options=storage_options(settings), hive_partitioning=False)
+    return frozenset(scan.select(pl.col("hospcode").unique()).collect()["hospcode"].to_list())
+
+
 def of_facilities(hospcodes: Sequence[str]) -> pl.Expr:
     """Rows of these facilities."""
     return pl.col("hospcode").is_in(list(hospcodes))
@@ -61,6 +71,16 @@ def chosen(parts: Sequence[dict[str, Any]], hospcodes: Sequence[str]) -> list[st
     return [
         part["path"] for part in parts if part["low"] is None or (part["low"] <= high and low <= part["high"])
     ]
+
+
+def put_rows(
+    settings: Settings, task: dict[str, Any], name: str, rows: pl.DataFrame, schema: dict[str, pl.DataType]
+) -> dict[str, Any]:
+    """A task's new rows of a table as one file, sorted by facility; returns what the batch is told of it."""
+    path = f"{task['batch']}/{task['attempt']}-{task['number']:05d}.parquet"
+    ordered = rows if rows["hospcode"].is_sorted() else rows.sort("hospcode", maintain_order=True)
+    written = write(boto(settings, "lake"), settings, name, path, ordered, arrow_schema(schema))
+    return {"kind": "file", **asdict(written)}
 
 
 def put_drops(settings: Settings, task: dict[str, Any], old: pl.DataFrame) -> dict[str, Any]:

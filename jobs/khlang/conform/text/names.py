@@ -23,6 +23,8 @@ _ARROW = b"ARROW1"
 MANY = 100_000
 """Rows of a book that is kept in Arrow's form: as lists of texts they would take several times the room."""
 
+_CODELIKE = r"^[A-Z][0-9A-Z./-]{1,8}$"
+
 ZIP = "zip"
 """Column beside the wire names: which of many zips a row came in."""
 
@@ -170,6 +172,16 @@ class Names:
         """Whether that patient's PERSON row was ever told."""
         wanted = (pl.col("hospcode") == hospcode) & (pl.col("pid") == pid)
         return not self.people.lazy().filter(wanted).head(1).collect().is_empty()
+
+    def codelike(self) -> pl.Series:
+        """Names and passports that look like a code: Latin letters, with digits or without; capitals, each once."""
+        if "codelike" not in self.worked_out:
+            told = [self.people[column] for column in ("name", "lname", "passport")]
+            told += [self.staff[column] for column in ("name", "lname")]
+            every = pl.concat([values.alias("value") for values in told]).drop_nulls().str.to_uppercase()
+            latin = every.filter(every.str.contains(_CODELIKE)).unique().sort()
+            self.worked_out["codelike"] = latin.to_frame()
+        return self.worked_out["codelike"]["value"]
 
     def to_bytes(self) -> bytes:
         """The parts that hold anything, as compressed JSON. To be sealed by the vault."""

@@ -12,9 +12,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from khlang.conform.member import MemberResult
-from khlang.errors import KhlangError, StoreError
+from khlang.errors import BusyError, KhlangError, StoreError
 from khlang.lake.ledger.again import KIND as REREAD
 from khlang.lake.ledger.balance import check_bronze, check_silver, file_balances
+from khlang.lake.ledger.decisions import DecisionRow, decisions_of, waiting_decisions
 from khlang.lake.ledger.door import Deliveries
 from khlang.lake.ledger.models import (
     BatchDeliveryRow,
@@ -27,7 +28,7 @@ from khlang.lake.ledger.models import (
     TableVersionRow,
 )
 from khlang.lake.ledger.report import report
-from khlang.lake.ledger.values import BEFORE, Batch, Change, FileBalance, Stage
+from khlang.lake.ledger.values import BEFORE, ROTATE, Batch, Change, FileBalance, Stage
 from khlang.lake.ledger.withheld import Reread, tell_again
 
 MOST_DELIVERIES = 20_000
@@ -48,10 +49,13 @@ class Batches(Deliveries):
     ) -> Batch | None:
         """The unfinished batch of a stage (a job died), else one of all that is new, else None.
 
+        Raises BusyError while a rotation of the key is unfinished.
         bronze takes deliveries in state checked, and loaded ones that are asked for again; each later stage the
-        committed batches of the one before. Silver also takes changes: a moved time, a withdrawn delivery.
+        committed batches of the one before. Silver also takes changes: a moved time, a withdrawn delivery, and
+        what stewards decided on persons.
         """
         with Session(self.engine) as session, session.begin():
+            _require_one_key(session)
             unfinished = select(BatchRow).where(BatchRow.stage == stage, BatchRow.state == "open")
             batch = session.scalars(unfinished.with_for_update()).first()
             resumed = batch is not None
@@ -81,6 +85,7 @@ class Batches(Deliveries):
             sources=tuple(sorted(session.scalars(sources))),
             changes=tuple(Change(row.receipt, row.kind, row.sent_at) for row in session.scalars(changes)),
             resumed=resumed,
+            decisions=decisions_of(session, batch.id) if batch.stage == "silver" else (),
         )
 
     def record_members(self, batch: Batch, results: Iterable[MemberResult]) -> None:
@@ -99,7 +104,7 @@ class Batches(Deliveries):
         """What the batch did to tables so far; `commit_batch` completes it."""
         with Session(self.engine) as session, session.begin():
             _require_open(session, batch)
-            _record_tables(session, batch.id, versions, counts)
+            record_tables(session, batch.id, versions, counts)
 
     def commit_batch(
         self, batch: Batch, versions: Mapping[str, int], counts: Counts, reread: Sequence[Reread] = ()
@@ -113,7 +118,7 @@ class Batches(Deliveries):
         with Session(self.engine) as session, session.begin():
             if not _require_open(session, batch, committed_is_done=True):
                 return
-            _record_tables(session, batch.id, versions, counts)
+            record_tables(session, batch.id, versions, counts)
             if batch.stage == "bronze":
                 check_bronze(session, batch.id, counts)
                 _advance(session, batch.id, "checked", "loaded")
@@ -121,7 +126,7 @@ class Batches(Deliveries):
             if batch.stage == "silver":
                 check_silver(session, batch.id, counts)
                 _advance(session, batch.id, "loaded", "current")
-            _move_versions(session, batch.id)
+            move_versions(session, batch.id)
             closed = update(BatchRow).where(BatchRow.id == batch.id)
             session.execute(closed.values(state="committed", committed_at=func.now()))
 
@@ -170,7 +175,7 @@ def waiting(session: Session) -> list[str]:
 def _fill(session: Session, batch: BatchRow) -> bool:
     """Put all that is new into a batch; False when there is nothing."""
     pending = select(ChangeRow).where(ChangeRow.batch.is_(None))
-    changes: list[ChangeRow] = []
+    changes: list[ChangeRow | DecisionRow] = []
     if batch.stage == "bronze":
         receipts, sources = waiting(session), []
         changes = list(
@@ -181,7 +186,7 @@ def _fill(session: Session, batch: BatchRow) -> bool:
         held = select(BatchDeliveryRow.receipt).where(BatchDeliveryRow.batch.in_(sources)).distinct()
         receipts = list(session.scalars(held))
         if batch.stage == "silver":
-            changes = list(session.scalars(pending.where(ChangeRow.kind != REREAD)))
+            changes = [*session.scalars(pending.where(ChangeRow.kind != REREAD)), *waiting_decisions(session)]
     if not receipts and not sources and not changes:
         return False
     session.add(batch)
@@ -196,8 +201,19 @@ def _fill(session: Session, batch: BatchRow) -> bool:
 def _unused(session: Session, stage: Stage) -> list[str]:
     """Committed batches of a stage that no batch of the next stage has taken."""
     used = select(BatchSourceRow.source)
-    free = select(BatchRow.id).where(BatchRow.stage == stage, BatchRow.state == "committed")
+    stages = (stage, ROTATE) if stage == "silver" else (stage,)  # a rotation changes silver as a batch does
+    free = select(BatchRow.id).where(BatchRow.stage.in_(stages), BatchRow.state == "committed")
     return list(session.scalars(free.where(BatchRow.id.not_in(used)).order_by(BatchRow.opened_at)))
+
+
+def _require_one_key(session: Session) -> None:
+    """Nothing is written while the tables are carried to another version of the key."""
+    rotating = select(BatchRow.id).where(BatchRow.stage == ROTATE, BatchRow.state == "open")
+    if (batch := session.scalar(rotating)) is not None:
+        raise BusyError(
+            "keys.rotating", "a rotation of the lake's key is not finished", "การเปลี่ยนกุญแจของคลังข้อมูลยังไม่เสร็จ",
+            batch, "khlang keys rotate lake, which goes on where it stopped",
+        )  # fmt: skip
 
 
 def _require_open(session: Session, batch: Batch, committed_is_done: bool = False) -> bool:
@@ -210,7 +226,7 @@ def _require_open(session: Session, batch: Batch, committed_is_done: bool = Fals
     raise KhlangError("batch.closed", f"batch {batch.id} is not open")
 
 
-def _record_tables(session: Session, batch: str, versions: Mapping[str, int], counts: Counts) -> None:
+def record_tables(session: Session, batch: str, versions: Mapping[str, int], counts: Counts) -> None:
     """Versions and counts of a batch's tables; said again, the newer word holds."""
     for table, version in versions.items():
         told = {"version": version, "counts": dict(counts.get(table, {}))}
@@ -218,7 +234,7 @@ def _record_tables(session: Session, batch: str, versions: Mapping[str, int], co
         session.execute(row.on_conflict_do_update(index_elements=["batch", "table"], set_=told))
 
 
-def _move_versions(session: Session, batch: str) -> None:
+def move_versions(session: Session, batch: str) -> None:
     """The version map follows the batch; a version that would go back is refused."""
     for row in session.scalars(select(BatchTableRow).where(BatchTableRow.batch == batch)):
         told = {"version": row.version, "batch": batch, "moved_at": func.now()}

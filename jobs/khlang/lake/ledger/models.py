@@ -232,7 +232,7 @@ class TableVersionRow(Base):
 
 
 class KeyVersionRow(Base):
-    """A key that was in use: its one-way id, never its bytes."""
+    """A key that was in use: its one-way id, never its bytes; since when stored pseudonyms are of it."""
 
     __tablename__ = "key_version"
 
@@ -241,6 +241,7 @@ class KeyVersionRow(Base):
     key_id: Mapped[str]
     created: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    in_force_since: Mapped[datetime | None]
 
 
 class PolicyDigestRow(Base):

@@ -13,6 +13,9 @@ Stage = Literal["bronze", "silver", "gold", "publish"]
 BEFORE: Mapping[Stage, Stage] = {"silver": "bronze", "gold": "silver", "publish": "gold"}
 """Stage -> the stage whose committed batches it takes; bronze takes deliveries."""
 
+ROTATE = "rotate"
+"""Stage of a rotation of the lake's key: it rewrites bronze and silver, and gold takes it like a silver batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -78,8 +81,36 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What a steward decided on a patient: `part` it from the person of its CID, `join` it to one, or `undo` that.
+
+    `patient` and `person` are pseudonyms; `batch` is the silver batch that took it.
+    """
+
+    id: int
+    kind: str
+    hospcode: str
+    patient: str
+    person: str | None
+    undoes: int | None
+    cause: str
+    actor: str
+    decided_at: datetime
+    is_undone: bool
+    batch: str | None
+
+    @property
+    def person_key(self) -> str:
+        """The key that the patient's rows get: the person's, or the patient's own."""
+        return self.person or self.patient
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """One run of a stage. `deliveries` in order of arrival (of the source batches, from silver on)."""
+    """One run of a stage. `deliveries` in order of arrival (of the source batches, from silver on).
+
+    `decisions`: what stewards decided or undid since the silver batch before.
+    """
 
     id: str
     stage: Stage
@@ -87,6 +118,7 @@ class Batch:
     sources: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     resumed: bool = False
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
