@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from khlang.conform.text.person import THAI_RUN, Level, behind, in_word, latin_pair
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
-from khlang.conform.text.words import clinical, closed_run, common, dictionary, given_names, listed, tokens
+from khlang.conform.text.words import (
+    clinical,
+    closed_but_tones,
+    closed_run,
+    common,
+    dictionary,
+    given_names,
+    listed,
+    tokens,
+)
 
 _KIN = rule(
     r"(?:พ่อ|แม่|บิดา|มารดา|ย่า|ยาย)ของ(?:เด็ก|บุตร|ผู้ป่วย|คนไข้)|คุณ(?:ตา|ยาย|ปู่|ย่า|ลุง|ป้า|น้า|อา|พ่อ|แม่|พี่|น้อง)|ลูก(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)|หลาน(?:ชาย|สาว)?|พี่(?:ชาย|สาว|เขย|สะใภ้|เลี้ยง)?|น้อง(?:ชาย|สาว|เขย|สะใภ้)?|บุตร(?:ชาย|สาว)?(?:ของ)?|ลุง|ป้า"
@@ -31,6 +40,10 @@ _FOREIGNER = rule(
 """Words behind which two capitalised words that are no clinical ones are a person."""
 
 
+_NEXT = rule(r"ใหม่|เก่า|ก่อน")
+"""Which husband or wife."""
+
+
 class KinName(Recogniser):
     """What stands behind the word is a name unless it reads like ordinary text."""
 
@@ -49,7 +62,7 @@ class KinName(Recogniser):
             for word in matches(pattern, text):
                 if not in_word(text, word.start(), word.end(), common()):
                     place = behind(text, word.end(), level) or self._nickname(text, word.end())
-                    if place and (pattern is _LABEL or _tells(text[slice(*place)])):
+                    if place and _tells(text[slice(*place)], pattern is _LABEL):
                         yield self.span(place, 0.7)
         for word in matches(_FOREIGNER, text):
             pair = latin_pair(text, word.end())
@@ -68,7 +81,8 @@ class KinName(Recogniser):
     def _nickname(text: str, start: int) -> tuple[int, int] | None:
         """A given name that is also an ordinary word, glued to the kinship word and alone: ป้าน้อย."""
         run = THAI_RUN.match(text, start)
-        return run.span() if run and run[0] in given_names() - clinical() and len(run[0]) > 2 else None
+        named = run and run[0] in given_names() - clinical() and len(run[0]) > 2
+        return run.span() if run and named and not _NEXT.fullmatch(run[0]) else None
 
     @staticmethod
     def _certain(text: str, cue_start: int, place: tuple[int, int]) -> bool:
@@ -79,12 +93,20 @@ class KinName(Recogniser):
             return False
         name = text[start:end]
         strange = any(part not in dictionary() for part in tokens(name))
-        return " " in name or (len(name) > 3 and (name in given_names() or strange))
+        return " " in name or (len(name) > 3 and (name in given_names() - common() or strange))
 
 
-def _tells(name: str) -> bool:
-    """Whether it is more than a word of the dictionary: two names, a listed one, or a strange one."""
+def _tells(name: str, labelled: bool) -> bool:
+    """Whether it is more than words of the dictionary: a listed or strange name, or two that are unlike text."""
     runs = THAI_RUN.findall(name)
-    return len(runs) != 1 or any(
-        listed(run) or any(word not in dictionary() for word in tokens(run)) for run in runs
-    )
+    if labelled and len(runs) < 2:
+        return True
+    if not runs or any(listed(run) or any(word not in dictionary() for word in tokens(run)) for run in runs):
+        return not (runs and all(closed_but_tones(run) for run in runs))
+    text = tokens(runs[0])[0] in clinical() or _words(runs[0])
+    return len(runs) > 1 and not text
+
+
+def _words(run: str) -> bool:
+    """Whether it is three words and more that everybody uses."""
+    return len(tokens(run)) > 2 and all(word in common() for word in tokens(run))

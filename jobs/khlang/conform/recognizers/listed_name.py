@@ -18,6 +18,10 @@ from khlang.conform.text.words import (
 )
 
 
+_TITLES = frozenset(["นาย", "นาง", "นางสาว", "คุณ", "เด็กชาย", "เด็กหญิง"])
+"""The lists have them as names; the name stands behind them."""
+
+
 class ListedName(Recogniser):
     """Thai given names come from a list; what is also a common word needs a surname behind it."""
 
@@ -32,9 +36,8 @@ class ListedName(Recogniser):
                 continue
             for at in (0, *range(3, len(run[0]) - 2)):
                 name = run[0][at:]
-                if not self._may_begin(run[0], at) or not (
-                    name in given_names() or (at == 0 and listed(name))
-                ):
+                begins = self._may_begin(run[0], at) and name not in _TITLES
+                if not begins or not (name in given_names() or (at == 0 and listed(name))):
                     continue
                 end = self._end(text, run.start() + at, name)
                 if end:

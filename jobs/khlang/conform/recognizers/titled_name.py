@@ -10,7 +10,7 @@ import regex
 from khlang.conform.text.person import DOTTED, THAI_RUN, Level, behind, in_word
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
-from khlang.conform.text.words import declared, dictionary, listed, tokens
+from khlang.conform.text.words import clinical, declared, dictionary, listed, tokens, without_tones
 
 _BARE = rule(r"(?P<title>นางสาว|นาย(?:แพทย์)?|นาง)")
 """Titles that are whole words: they may also be the end of another word."""
@@ -32,6 +32,10 @@ _TITLES = (
 )
 _WORDS = (_BARE, _LIKELY, _WEAK)
 
+
+_STAFF = rule(r"[นทส]พ\.|[ทส]?พญ\.|ภ[กญ]\.|พว\.|กภ\.|ทนพ\.")
+_SURNAME = rule(r"[ ]{1,2}(?P<run>[ก-ฺเ-๎]{3,24}(?:ดี|งาม|สุข|เจริญ|มงคล|วงศ์|กุล))(?![ก-ฺเ-๎])")
+"""Behind a given name, with a blank at its end: what ends as family names do."""
 
 _OF_A_PLACE = rule(r"(?:รพ\.?|โรงพยาบาล|ร\.พ\.|วัด|โรงเรียน|รร\.?|มหาวิทยาลัย|มูลนิธิ|ค่าย|ถนน|สะพาน)[ ]?$")
 """Places that are named after somebody: the title belongs to the place."""
@@ -66,8 +70,19 @@ class TitledName(Recogniser):
                 ):
                     continue
                 place = behind(text, title.end(), level)
+                if place and _STAFF.match(title[0]):
+                    place = (place[0], _staff_end(text, *place))
                 if place:
                     yield self.span(place, 0.5 + 0.2 * level)
+
+
+def _staff_end(text: str, start: int, end: int) -> int:
+    """The end of a name of staff: what reads like text behind the given name hides too when it ends as names do.
+
+    นพ.ทดลอง ตรวจสอบดี: of a patient that would be a finding, of a doctor it is hardly one.
+    """
+    more = _SURNAME.match(text, end) if THAI_RUN.fullmatch(text, start, end) else None
+    return more.end() if more and more["run"] not in clinical() else end
 
 
 def _another_word(text: str, title: regex.Match[str]) -> bool:
@@ -76,4 +91,9 @@ def _another_word(text: str, title: regex.Match[str]) -> bool:
     others = _no_person().get(title[0], ())
     if not run or listed(run[0]):
         return False
-    return any(run[0].startswith(word) and (tokens(run[0])[0] in others or len(word) > 4) for word in others)
+    bare = without_tones(run[0])
+    return any(
+        (run[0].startswith(word) and (tokens(run[0])[0] in others or len(word) > 4))
+        or (len(word) > 2 and without_tones(word) != word and bare == without_tones(word))
+        for word in others
+    )

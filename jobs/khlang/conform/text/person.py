@@ -114,6 +114,32 @@ def _given_before(run: str) -> int:
     return next((at for at in ends if is_boundary(run, at) and run[:at] in given_names() - common()), 0)
 
 
+_NAME_ENDS = ("รักษา", "เจริญ", "มงคล", "ดี", "งาม", "สุข", "มาก", "ทอง")
+"""Ends of family names that are words as well."""
+
+
+def _with_end(run: str, end: int) -> int:
+    """A family name that seems to end before such a word has it, when text stands behind the word: the name hides more."""
+    rest = tokens(run[end:]) if end < len(run) else ()
+    return end + len(rest[0]) if len(rest) > 1 and rest[0] in _NAME_ENDS and rest[1] in clinical() else end
+
+
+def _before_text(run: str, surname: bool) -> int:
+    """Letters of a name to which text is glued: up to the first telling clinical word; 0 when all of it is text.
+
+    A family name may be anything that is no clinical text, a given name is listed or strange.
+    """
+    at = 0
+    for word in tokens(run):
+        name = run[:at]
+        ends_name = surname and word.startswith(_NAME_ENDS)
+        if at > 2 and len(word) > 4 and word in clinical() and not ends_name and not closed_run(name):
+            told = surname or name in given_names() or any(one not in dictionary() for one in tokens(name))
+            return at if told else 0
+        at += len(word)
+    return 0 if surname else _given_before(run)
+
+
 def _run(text: str, start: int) -> regex.Match[str] | None:
     """The Thai letters there, up to a title with dots that is glued to them."""
     run = THAI_RUN.match(text, start)
@@ -147,8 +173,10 @@ def name_length(run: str, level: Level, surname: bool = False) -> int:
     head = run[:end]
     text = {Level.WEAK: ordinary, Level.LIKELY: is_text if surname else _reads_as_text}.get(level)
     if text and text(head) and not listed(head):
-        return 0 if surname else _given_before(head)
-    return end
+        return _before_text(head, surname) if level else _given_before(head)
+    if not level and head in clinical():
+        return 0
+    return _with_end(run, end) if surname else end
 
 
 def _surname_end(text: str, end: int, sure: bool = True) -> int:
@@ -239,12 +267,22 @@ def in_word(text: str, start: int, end: int, longer: frozenset[str]) -> bool:
     cut = tokens(run[0]) if run else ()
     for place, word in enumerate(cut):
         behind_it = cut[place + 1 : place + 2]
-        if at < start < at + len(word) or (at == start and len(word) > end - start):
+        if (at < start and end <= at + len(word)) or (at == start and len(word) > end - start):
             rest = word[end - start :] if at == start else ""
             told = at < start or (word in longer and not (len(rest) > 3 and listed(rest)))
             # A strange word behind it says that the name was cut in the wrong place: หมอก in หมอกฤตภาส.
-            return told and all(other in dictionary() for other in behind_it)
-        if at == start:
-            return False
+            return told and not any(_strange(other, text, run) for other in behind_it)
+        crosses = start < at < end < at + len(word) and len(word) > 2 and word in common()
+        if crosses and text[start:at] in clinical():  # พ่อตามนัด: the father, by appointment
+            return not any(_strange(other, text, run) for other in behind_it)
         at += len(word)
+        if at >= end:
+            return False
     return False
+
+
+def _strange(word: str, text: str, run: regex.Match[str] | None) -> bool:
+    """Whether it is no word, or a short one that hardly anybody uses; what a dot is behind is short for a word."""
+    if run and run[0].endswith(word) and text[run.end() : run.end() + 1] == ".":
+        return False
+    return word not in dictionary() or (len(word) < 5 and word not in common())

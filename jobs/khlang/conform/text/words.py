@@ -162,6 +162,27 @@ def closed_run(run: str) -> bool:
     return reached[-1]
 
 
+_TONES = re.compile("[่้๊๋็์]")
+
+
+def without_tones(run: str) -> str:
+    """Thai letters without the marks above them that a hurry forgets."""
+    return _TONES.sub("", run)
+
+
+@cache
+def _greedy_but_tones() -> re.Pattern[str]:
+    """Clinical words of three letters and more without their marks, one after the other."""
+    bare = {without_tones(word) for word in clinical() if len(word) > 2}
+    return re.compile(f"(?>{_branches(bare)})+")
+
+
+@lru_cache(maxsize=20_000)
+def closed_but_tones(run: str) -> bool:
+    """Whether a run that is no listed name is made of clinical words once the marks that a hurry forgets are left out."""
+    return not listed(run) and _greedy_but_tones().fullmatch(without_tones(run)) is not None
+
+
 def closed(texts: pl.Series) -> pl.Series:
     """Which plain texts hold closed vocabulary only: clinical words, units, short numbers, punctuation.
 
