@@ -1,4 +1,4 @@
-"""Declared templates, names and fills of catalog/texts -> frozen values: one half tunes, the other tests."""
+"""Declared templates, names and fills of catalog/texts -> frozen values: one set tunes, the other tests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from typing import Any
 FOLDER = files("khlang.catalog") / "texts"
 PLACEHOLDER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 TUNING, TEST = "tuning", "test"
-HALVES = {TUNING: 0, TEST: 1}
-"""Set -> which places of the lists of names and fills it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +28,9 @@ class Template:
 
 @cache
 def lists(name: str, half: str) -> dict[str, tuple[str, ...]]:
-    """The lists of catalog/texts/<name>.toml, the half that a set may use."""
-    every = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
-    return {key: tuple(words[HALVES[half] :: 2]) for key, words in every.items()}
+    """The lists of catalog/texts/<name>_<set>.toml."""
+    every = tomllib.loads((FOLDER / f"{name}_{half}.toml").read_text("utf-8"))
+    return {key: tuple(words) for key, words in every.items()}
 
 
 def _file(text: str) -> dict[str, Any]:

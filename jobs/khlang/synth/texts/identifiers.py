@@ -30,7 +30,7 @@ class Speaker:
         return self.facility.half
 
     def parts(self, what: str, kind: str | None) -> list[Part]:
-        """The text of a placeholder; a word of catalog/texts/fills.toml when it is no identifier."""
+        """The text of a placeholder; a word of catalog/texts/fills_<set>.toml when it is no identifier."""
         if what in _WRITERS:
             return _WRITERS[what](self, kind)
         return [(self.dice.choice(lists("fills", self.half)[what]), None)]
