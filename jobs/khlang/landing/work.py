@@ -13,11 +13,10 @@ from typing import Generic, Self, TypeVar
 
 from khlang.conform.people import TELLING, Told, names_of_each
 from khlang.conform.stream import PIECE_BYTES
-from khlang.conform.text.names import Names
 from khlang.conform.unpack import Unpacked
 from khlang.errors import KhlangError, StoreError
 from khlang.lake.ledger import Delivery
-from khlang.lake.names import NameBooks, telling
+from khlang.lake.names import NOBODY, NameBooks, telling
 from khlang.lake.pool import processes
 from khlang.lake.vault import Vault
 from khlang.landing.offer import Examined, Offer, examine
@@ -34,10 +33,6 @@ TELLING_BYTES = 32 << 20
 
 THREADS = 4
 """Zips that a process works on at once: the others wait for the store."""
-
-
-_NOBODY = Names.from_frames(None, None, None).to_bytes()
-"""The book of a zip whose PERSON, HOME or PROVIDER names nobody: a lost book is told from an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +151,7 @@ def _books_of(settings: Settings, some: Sequence[Stowing]) -> list[tuple[Stowing
     told = [(each, told) for each, told in zip(some, read, strict=True) if not isinstance(told, Failed)]
     named = zip(told, names_of_each([names for _, names in told]), strict=True)
     failed = [each for each in read if isinstance(each, Failed)]
-    return [*failed, *((each, book or _NOBODY) for (each, found), book in named if book or found)]
+    return [*failed, *((each, book or NOBODY) for (each, found), book in named if book or found)]
 
 
 def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes] | Failed]:
@@ -169,7 +164,7 @@ def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes]
     (book,) = _each(settings, _read, [(each.receipt, each)])
     if isinstance(book, Failed):
         return [book]
-    return [(each, book or _NOBODY)]
+    return [(each, book or NOBODY)]
 
 
 def _write(books: NameBooks, sealing: tuple[Stowing, bytes]) -> None:

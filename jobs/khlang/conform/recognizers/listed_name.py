@@ -17,7 +17,6 @@ from khlang.conform.text.words import (
     tokens,
 )
 
-
 _TITLES = frozenset(["นาย", "นาง", "นางสาว", "คุณ", "เด็กชาย", "เด็กหญิง"])
 """The lists have them as names; the name stands behind them."""
 

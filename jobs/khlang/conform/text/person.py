@@ -119,7 +119,7 @@ _NAME_ENDS = ("รักษา", "เจริญ", "มงคล", "ดี", "�
 
 
 def _with_end(run: str, end: int) -> int:
-    """A family name that seems to end before such a word has it, when text stands behind the word: the name hides more."""
+    """A family name that seems to end before such a word has it when text stands behind: it hides more."""
     rest = tokens(run[end:]) if end < len(run) else ()
     return end + len(rest[0]) if len(rest) > 1 and rest[0] in _NAME_ENDS and rest[1] in clinical() else end
 

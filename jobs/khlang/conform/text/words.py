@@ -179,7 +179,7 @@ def _greedy_but_tones() -> re.Pattern[str]:
 
 @lru_cache(maxsize=20_000)
 def closed_but_tones(run: str) -> bool:
-    """Whether a run that is no listed name is made of clinical words once the marks that a hurry forgets are left out."""
+    """Whether a run is made of clinical words but for the marks that a hurry forgets; no listed name is."""
     return not listed(run) and _greedy_but_tones().fullmatch(without_tones(run)) is not None
 
 
