@@ -113,6 +113,7 @@ def test_zips_come_in_the_order_asked_for_and_an_unknown_one_is_named(
     lake: Settings, ledger: Ledger, tmp_path: Path
 ) -> None:
     from khlang.errors import SettingsError
+
     taken = deliver_all(lake, [fresh(tmp_path) for _ in range(7)])
     places = [delivery.place for delivery in reversed(taken)]
     found = [

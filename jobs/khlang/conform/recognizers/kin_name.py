@@ -27,7 +27,7 @@ _KIN = rule(
 _DOUBTFUL = rule(r"ตา|อา|น้า|ย่า|ลูก|เขย|สะใภ้|ผู้ป่วย|คนไข้|ผป\.?|(?<![a-z])(?:pt|patient)\.?")
 """Words that are more often something else: an eye, a symptom, a patient who is not named."""
 _LABEL = rule(
-    r"ตั้งชื่อ(?:ให้)?(?:ลูก|บุตร|ทารก)?(?:ว่า)?|ชื่อ(?:ลูก|บุตร)(?:ว่า|คือ)?"
+    r"ตั้งชื่อ(?:ให้)?(?:ลูก|บุตร|ทารก)?(?:ว่า)?|ชื่อ(?:ลูก|บุตร|เด็ก|ทารก)(?:ว่า|คือ)?"
     r"|ชื่อ(?:เล่น|จริง|เดิม|สกุล|[ ]?-[ ]?(?:นาม)?สกุล|บิดา|มารดา)?|นามสกุล|สกุล(?:เดิม)?"
     r"|(?<![a-z])(?:(?:first|last|sur|full|nick)?[ ]?name|son of|daughter of|wife of|husband of|c/o)(?![a-z])"
 )

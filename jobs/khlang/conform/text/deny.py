@@ -22,7 +22,9 @@ _TITLES = (
 _KIN = r"ลุง|ป้า|น้า|อา|ตา|ยาย|ปู่|ย่า|พี่|น้อง|แม่|พ่อ|บิดา|มารดา|สามี|ภรรยา|บุตร|ลูก|หลาน|ญาติ"
 _TITLE = re.compile(rf"(?:{_TITLES})[ :.]{{0,2}}$", re.IGNORECASE)
 _CUE = re.compile(rf"(?:{_TITLES}|{_KIN})[ :.]{{0,2}}$", re.IGNORECASE)
-_FOLLOWED = re.compile(r"มาด้วย|มาตาม|มารับ|มาตรวจ|มาพบ|ตามนัด|รับยา|ให้ประวัติ|แจ้งว่า|บอกว่า|เล่าว่า|อายุ ?[0-9]|ปฏิเสธ")
+_FOLLOWED = re.compile(
+    r"มาด้วย|มาตาม|มารับ|มาตรวจ|มาพบ|ตามนัด|รับยา|แพ้|ขอ(?!ง)|บ่น|ยอม|ให้ประวัติ|แจ้งว่า|บอกว่า|เล่าว่า|อายุ ?[0-9]|ปฏิเสธ"
+)
 """What people do: a given name that is also a common word is a name before it."""
 _COUNTED = re.compile(r"(?<![0-9/\-])[0-9]{1,3}[ ]{0,2}$")
 

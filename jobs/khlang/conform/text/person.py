@@ -37,11 +37,11 @@ _TITLE = regex.compile(
 """Another title or kinship word, which has its own name behind it."""
 DOTTED = regex.compile(
     r"(?<![.])(?:น\.[ ]?ส\.?|ด\.[ ]?[ชญ]\.?|ม\.?ร\.?ว\.|ม\.[ ]?ล\.|(?<![ก-๎])(?:ดร\.|[ผร]?ศ\.(?:[ ]?ดร\.)?)"
-    r"|[นทส]พ\.|[ทส]?พญ\.|ทพญ\.|ภ[กญ]\.|พว\.|กภ\.|ทนพ\."
+    r"|[นทส]พ\.(?![ตทอ]\.)|[ทส]?พญ\.|ทพญ\.|ภ[กญ]\.|พว\.|กภ\.|ทนพ\."
     r"|(?:ว่าที่[ ]?)?(?:[รพ]\.[ตทอ]\.(?:[ตทอ]\.)?|พล\.?[ ]?[ตทอ]\.(?:[ตทอ]\.)?|[สจ]\.[ ]?[ตทอส]\.(?:[ตทอ]\.)?"
     r"|ด\.[ ]?ต\.|พ\.จ\.[ตทอ]\.|น\.[ตทอ]\.|จ\.อ\.)(?:[ ]?หญิง)?|พลฯ|พลทหาร|ว่าที่ร้อย(?:ตรี|โท|เอก)"
     r"|(?:ร้อย|พัน|จ่าสิบ|สิบ|นาวา|เรือ|พันจ่า)(?:ตำรวจ)?(?:ตรี|โท|เอก)|นาวาอากาศ(?:ตรี|โท|เอก)|ดาบตำรวจ)"
-    r"|(?:นส|ด[ชญ])\.|(?<![ก-๎.])(?:นส|ด[ชญ]|พญ|นพ)(?=[ก-ฮเ-ไ ])",
+    r"|(?:นส(?!\.[อต]\.)|ด[ชญ])\.|(?<![ก-๎.])(?:นส|ด[ชญ]|พญ|นพ)(?=[ก-ฮเ-ไ ])",
     regex.VERSION1,
 )
 """Titles that are abbreviations and ranks; those without dots only where a word begins."""
@@ -230,7 +230,7 @@ def behind(text: str, cue_end: int, level: Level) -> tuple[int, int] | None:
     if cut_off(text, cue_end):
         return None
     start = _GAP.match(text, cue_end).end()
-    if DOTTED.match(text, start) or (level < Level.SURE and _TITLE.match(text, start)):
+    if _is_title(text, start) or (level < Level.SURE and _TITLE.match(text, start)):
         return None  # the title has its own name behind it
     run = _run(text, start)
     if run is None:
@@ -239,15 +239,22 @@ def behind(text: str, cue_end: int, level: Level) -> tuple[int, int] | None:
     length = name_length(run[0], level)
     if length == len(run[0]):
         return start, _surname_end(text, start + length)
-    return (start, start + length) if length else _unlikely(text, run)
+    return (start, start + length) if length else _unlikely(text, run, level)
 
 
-def _unlikely(text: str, run: regex.Match[str]) -> tuple[int, int] | None:
+def _is_title(text: str, start: int) -> bool:
+    """Whether a title stands there, and no name that begins like one: นพดล."""
+    title, run = DOTTED.match(text, start), THAI_RUN.match(text, start)
+    return title is not None and not (run and run.end() > title.end() and listed(run[0]))
+
+
+def _unlikely(text: str, run: regex.Match[str], level: Level) -> tuple[int, int] | None:
     """A run that reads like plain words is a name all the same when a surname stands behind it."""
     given = run[0] in given_names()
     if run[0] in follows():
         return None
-    if not given and (closed_run(run[0]) or _continues(run[0]) or len(run[0]) > 12):
+    word = level and len(tokens(run[0])) == 1  # a given name that is a clinical word: คุณหวาน
+    if not given and not word and (closed_run(run[0]) or _continues(run[0]) or len(run[0]) > 12):
         return None
     end = _surname_end(text, run.end(), sure=given)
     return (run.start(), end) if end > run.end() else None
