@@ -82,7 +82,7 @@ class KinName(Recogniser):
         """A given name that is also an ordinary word, glued to the kinship word and alone: ป้าน้อย."""
         run = THAI_RUN.match(text, start)
         named = run and run[0] in given_names() - clinical() and len(run[0]) > 2
-        return run.span() if run and named and not _NEXT.fullmatch(run[0]) else None
+        return run.span() if run and named else None
 
     @staticmethod
     def _certain(text: str, cue_start: int, place: tuple[int, int]) -> bool:
@@ -99,6 +99,8 @@ class KinName(Recogniser):
 def _tells(name: str, labelled: bool) -> bool:
     """Whether it is more than words of the dictionary: a listed or strange name, or two that are unlike text."""
     runs = THAI_RUN.findall(name)
+    if _NEXT.fullmatch(name):
+        return False
     if labelled and len(runs) < 2:
         return True
     if not runs or any(listed(run) or any(word not in dictionary() for word in tokens(run)) for run in runs):
