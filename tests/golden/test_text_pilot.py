@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from golden.text.measure import Figures, cleaned, figures, table
-from golden.text.plain_presidio import texts_per_second
 from golden.text.truth import Truth, truth
 from khlang.conform.text import engine as engines
+from khlang.synth.texts.shipped import texts_per_second
 
 SURE = ("cid", "phone", "hn", "name:own", "email", "line", "passport", "bank", "plate")
 """Kinds of which nothing may be left; names of others and addresses may be missed once in 200."""
@@ -86,6 +86,6 @@ def test_few_texts_reach_the_analyzer(known: Truth, monkeypatch: pytest.MonkeyPa
     theirs = texts_per_second(texts.sample(min(2000, len(texts)), seed=1).to_list())
     print(
         f"\n{len(texts)} texts, {texts.n_unique()} distinct, {len(asked)} analysed; {ours:,.0f} texts/s/core, "
-        f"plain Presidio with six of its own recognisers {theirs:,.0f} texts/s/core"
+        f"plain Presidio with its own recognisers {theirs:,.0f} texts/s/core"
     )
     assert known.origin == "sample" or len(asked) < 0.03 * len(texts)

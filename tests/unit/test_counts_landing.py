@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import polars as pl
 import pytest
 from botocore.httpsession import URLLib3Session
 from sqlalchemy import Engine, event
 
 from khlang.conform.unpack import Unpacked
+from khlang.errors import PrivacyError
 from khlang.lake.ledger import Ledger
-from khlang.lake.names import books
+from khlang.lake.names import NameBooks, books
 from khlang.lake.vault import open_many
 from khlang.landing import job
+from khlang.landing.deliver import deliver, deliver_all
 from khlang.settings import Settings
 
 from .landing_lake import lake, ledger
-from .test_door import client, fresh, inbox, put
+from .test_door import HEAD, client, fresh, inbox, name_of, put, written
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,8 +101,6 @@ def test_many_zips_are_opened_by_one_query_and_one_request_each(
 def test_the_books_of_many_facilities_are_found_by_one_query(
     lake: Settings, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from khlang.landing.deliver import deliver_all
-
     deliver_all(lake, [fresh(tmp_path, hospcode=f"9900{1 + n % 3}") for n in range(6)])
     told = [d for d in ledger.deliveries() if d.state == "checked"]
     with counted(monkeypatch) as counts:
@@ -112,7 +113,6 @@ def test_zips_come_in_the_order_asked_for_and_an_unknown_one_is_named(
     lake: Settings, ledger: Ledger, tmp_path: Path
 ) -> None:
     from khlang.errors import SettingsError
-    from khlang.landing.deliver import deliver_all
 
     taken = deliver_all(lake, [fresh(tmp_path) for _ in range(7)])
     places = [delivery.place for delivery in reversed(taken)]
@@ -122,3 +122,41 @@ def test_zips_come_in_the_order_asked_for_and_an_unknown_one_is_named(
     assert found == [(delivery.place, delivery.size) for delivery in reversed(taken)]
     with pytest.raises(SettingsError, match=r"receipt\.unknown"):
         next(iter(open_many(lake, ["99001/x/R0000000-XXXXX"])))
+
+
+def test_a_name_fragment_that_is_gone_is_written_again_from_its_zip(
+    lake: Settings, ledger: Ledger, tmp_path: Path
+) -> None:
+    receipt, shelf = deliver(lake, fresh(tmp_path, hospcode="99002")).receipt, NameBooks(lake)
+    told = shelf.of([("99002", receipt)])
+    shelf.remove("99002", receipt)
+    healed = books(lake, ["99002"])
+    assert told.people.height == 1
+    assert healed.people.filter(pl.col("pid").is_in(told.people["pid"].implode())).height == 1
+    assert shelf.of([("99002", receipt)]) == told
+
+
+def test_a_zip_of_an_older_release_that_named_nobody_gets_its_empty_book(
+    lake: Settings, ledger: Ledger, tmp_path: Path
+) -> None:
+    named_nobody = written(tmp_path, {"PERSON.txt": f"{HEAD}\r\n".encode()}, name_of("99003"))
+    receipt, shelf = deliver(lake, named_nobody).receipt, NameBooks(lake)
+    shelf.remove("99003", receipt)
+    assert ledger.told_by(["99003"], ["PERSON"])[-1] == ("99003", receipt)
+    books(lake, ["99003"])
+    assert shelf.of([("99003", receipt)]).people.is_empty()
+
+
+def test_a_name_fragment_whose_zip_is_gone_too_fails_closed(
+    lake: Settings, ledger: Ledger, client: S3Client, tmp_path: Path
+) -> None:
+    delivery, shelf = deliver(lake, fresh(tmp_path, hospcode="99003")), NameBooks(lake)
+    shelf.remove("99003", delivery.receipt)
+    zip_of = {"Bucket": lake.bucket("landing"), "Key": delivery.place}
+    marker = client.delete_object(**zip_of)["VersionId"]
+    try:
+        with pytest.raises(PrivacyError, match=r"names\.missing"):
+            books(lake, ["99003"])
+    finally:
+        client.delete_object(**zip_of, VersionId=marker)
+    assert books(lake, ["99003"]).people.height >= 1

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from golden.text.spellings import AROUND, spelled, valid_cid
+from khlang.synth.texts.spellings import AROUND, spelled, valid_cid
 from text_cases import scrubbed
 
 NOTES = 5

@@ -104,6 +104,12 @@ def test_a_name_that_is_a_part_of_a_word_leaves_the_word_alone(name: str, text: 
     assert scrubbed([text], book(NAME=name)).text.to_list() == [text]
 
 
+def test_an_own_name_that_is_a_clinical_word_goes_before_what_people_do() -> None:
+    texts = ["หวานแพ้ท้องมาก", "หวานขอใบรับรอง", "กินหวานขึ้น", "หวานของโปรด"]
+    left = ["<NAME>แพ้ท้องมาก", "<NAME>ขอใบรับรอง", "กินหวานขึ้น", "หวานของโปรด"]
+    assert scrubbed(texts, book(NAME="หวาน")).text.to_list() == left
+
+
 def test_staff_and_other_patients_of_the_facility_go_without_a_title_too() -> None:
     texts = ["ส่งต่อโดย ฑฒณญ ฐฎฏฌ", "ปรึกษา ฟหกด สวงวศ", "เลขที่ 560000999", "รหัส S000123456", "ฆฆฆฆ ณณณณ"]
     left = ["ส่งต่อโดย <NAME>", "ปรึกษา <NAME>", "เลขที่ <HN>", "รหัส <ID>", "ฆฆฆฆ ณณณณ"]

@@ -23,7 +23,7 @@ Told = Mapping[str, Sequence[Member]]
 """File of the standard -> its members in one zip."""
 
 
-def _frame(file: str, told: Sequence[Told]) -> pl.DataFrame | None:
+def rows_of(file: str, told: Sequence[Told]) -> pl.DataFrame | None:
     """Raw text columns of the members that can be read, also of rows that will be refused; the zip of each row.
 
     HOSPCODE is as a row of bronze has it: lost zeros put back, the delivering facility where it is blank.
@@ -73,11 +73,11 @@ def _large(file: str, member: Member, read: Read, number: int) -> Iterator[pl.Da
 
 def names_of(members: Told) -> Names:
     """The names told by PERSON, HOME and PROVIDER of one zip."""
-    person, home, provider = (_frame(file, [members]) for file in TELLING)
+    person, home, provider = (rows_of(file, [members]) for file in TELLING)
     return Names.from_frames(person, home, provider)
 
 
 def names_of_each(told: Sequence[Told]) -> list[bytes | None]:
     """The same for many zips at once, each as `Names.to_bytes` gives it; None for a zip that tells no name."""
-    person, home, provider = (_frame(file, told) for file in TELLING)
+    person, home, provider = (rows_of(file, told) for file in TELLING)
     return stored_apart(person, home, provider, len(told))

@@ -5,29 +5,33 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from khlang.conform.member import Member
-from khlang.conform.people import TELLING, Told
+from khlang.conform.people import TELLING, Told, names_of_each
 from khlang.conform.text.names import Names
 from khlang.conform.unpack import Entry, Unpacked
-from khlang.errors import StoreError
+from khlang.errors import KhlangError, PrivacyError, StoreError
 from khlang.lake.keys import NAME_BOOK, KeyStore
-from khlang.lake.ledger import Delivery, Ledger
+from khlang.lake.ledger import DeliveredMember, Delivery, Ledger
 from khlang.lake.objects import CHANGED, GONE, Objects, Refused
 from khlang.lake.sealing import new_key, open_key, rewrapped, seal, unseal
 from khlang.lake.stores import boto
-from khlang.lake.vault import AHEAD
+from khlang.lake.vault import AHEAD, open_sealed
 from khlang.settings import Settings
 
 _HEAD = struct.Struct(">IH")  # version of the name-book key, length of the wrapped data key
 
 
-def telling(unpacked: Unpacked, entries: Iterable[Entry], delivery: Delivery) -> Told:
+NOBODY = Names.from_frames(None, None, None).to_bytes()
+"""The book of a zip whose PERSON, HOME or PROVIDER names nobody: a lost book is told from an empty one."""
+
+
+def telling(unpacked: Unpacked, entries: Iterable[Entry | DeliveredMember], delivery: Delivery) -> Told:
     """PERSON, HOME and PROVIDER members of an accepted zip: conform reads the names in them.
 
     Large ones are read from the zip, which must stay open for it.
@@ -125,11 +129,12 @@ class NameBooks:
         """All fragments of a facility as one; raises when any of them can not be read (fails closed)."""
         return Names.from_parts([self._fragment(hospcode, receipt) for receipt in self.receipts(hospcode)])
 
-    def of(self, told: Sequence[tuple[str, str]]) -> Names:
-        """The fragments of these (facility, receipt) as one: a zip without names left none; fails closed."""
+    def of(
+        self, told: Sequence[tuple[str, str]], again: Callable[[NameBooks, str], bytes] | None = None
+    ) -> Names:
+        """The fragments of these (facility, receipt) as one; one that is missing is made `again`, else fails closed."""
         with ThreadPoolExecutor(AHEAD, "names") as pool:
-            found = pool.map(lambda place: self._told(*place), told)
-            return Names.from_parts([body for body in found if body is not None])
+            return Names.from_parts(list(pool.map(lambda place: self._told(place[0], place[1], again), told)))
 
     def receipts(self, hospcode: str) -> list[str]:
         """Receipts of a facility's fragments, sorted."""
@@ -145,14 +150,24 @@ class NameBooks:
             raise _failed("store.read", "the name books could not be listed") from refused
         return [entry["Key"].removeprefix(prefix) for entry in listed]
 
-    def _told(self, hospcode: str, receipt: str) -> bytes | None:
-        """A fragment, or None where a delivery has none."""
+    def _told(self, hospcode: str, receipt: str, again: Callable[[NameBooks, str], bytes] | None) -> bytes:
+        """A fragment that the door wrote: when it is gone, its people would stand in texts unknown."""
         try:
             return self._fragment(hospcode, receipt)
         except StoreError as error:
-            if error.code == "store.changed":
-                return None
-            raise
+            if error.code != "store.changed":
+                raise
+        try:
+            if again is not None:
+                return again(self, receipt)
+        except KhlangError as error:
+            if isinstance(error, StoreError) and error.code != "store.changed":
+                raise  # the store does not answer: another try may find the zip
+        raise PrivacyError(
+            "names.missing", "names that a delivery told are gone, and its zip can not be read: no text is cleared",
+            th="รายชื่อที่มากับไฟล์ส่งข้อมูลหายไป และอ่านไฟล์ต้นฉบับไม่ได้", place=receipt,
+            next_step="restore bucket landing, the zip or its prefix _names, from its versions or its backup",
+        ) from None  # fmt: skip
 
     def _fragment(self, hospcode: str, receipt: str) -> bytes:
         """A fragment as it was before it was sealed."""
@@ -182,7 +197,19 @@ def books(settings: Settings, hospcodes: Iterable[str]) -> Names:
     One query tells which deliveries told them, each fragment is one request, a few at a time.
     """
     shelf, ledger = _opened(settings, os.getpid())
-    return shelf.of(ledger.told_by(hospcodes))
+    return shelf.of(ledger.told_by(hospcodes, TELLING), partial(_again, settings, ledger))
+
+
+def _again(settings: Settings, ledger: Ledger, shelf: NameBooks, receipt: str) -> bytes:
+    """The names that a delivery told, from its zip in landing, and sealed beside it once more.
+
+    Its fragment was lost; or an older release wrote none, since the zip named nobody.
+    """
+    delivery = ledger.delivery(receipt)
+    with open_sealed(settings, delivery.place) as source, Unpacked(source, settings) as unpacked:
+        (book,) = names_of_each([telling(unpacked, ledger.members([receipt]), delivery)])
+    shelf.write(str(delivery.hospcode), receipt, book or NOBODY)
+    return book or NOBODY
 
 
 def book(settings: Settings, hospcode: str) -> Names:

@@ -16,7 +16,7 @@ from khlang.conform.stream import PIECE_BYTES
 from khlang.conform.unpack import Unpacked
 from khlang.errors import KhlangError, StoreError
 from khlang.lake.ledger import Delivery
-from khlang.lake.names import NameBooks, telling
+from khlang.lake.names import NOBODY, NameBooks, telling
 from khlang.lake.pool import processes
 from khlang.lake.vault import Vault
 from khlang.landing.offer import Examined, Offer, examine
@@ -151,7 +151,7 @@ def _books_of(settings: Settings, some: Sequence[Stowing]) -> list[tuple[Stowing
     told = [(each, told) for each, told in zip(some, read, strict=True) if not isinstance(told, Failed)]
     named = zip(told, names_of_each([names for _, names in told]), strict=True)
     failed = [each for each in read if isinstance(each, Failed)]
-    return [*failed, *((each, book) for (each, _), book in named if book is not None)]
+    return [*failed, *((each, book or NOBODY) for (each, found), book in named if book or found)]
 
 
 def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes] | Failed]:
@@ -164,7 +164,7 @@ def _large_book(settings: Settings, each: Stowing) -> list[tuple[Stowing, bytes]
     (book,) = _each(settings, _read, [(each.receipt, each)])
     if isinstance(book, Failed):
         return [book]
-    return [] if book is None else [(each, book)]
+    return [(each, book or NOBODY)]
 
 
 def _write(books: NameBooks, sealing: tuple[Stowing, bytes]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import regex
+
 from khlang.conform.text.recogniser import Recogniser, matches, rule
 from khlang.conform.text.spans import Span
 
@@ -15,6 +17,9 @@ _HN = rule(
     + _OF + _NUMBER
 )  # fmt: skip
 _OTHER = rule(r"(?<![a-z])(?:a\.?n|v\.?n|x\.?n|l\.?n|adm|visit|seq|pid)\.?" + _OF + _NUMBER)
+
+_DATE = rule(r"[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.](?:[0-9]{2}){1,2}|(?:19|20|24|25)[0-9]{2}-?[0-9]{2}-?[0-9]{2}")
+"""A visit or an admission has a date more often than a number."""
 
 
 class HospitalNumber(Recogniser):
@@ -31,5 +36,10 @@ class HospitalNumber(Recogniser):
         for found in matches(_HN, text):
             yield self.span(found.span("number"), 0.85)
         for found in matches(_OTHER, text):
-            if sum(char.isdigit() for char in found["number"]) >= 5:
+            if sum(char.isdigit() for char in found["number"]) >= 5 and not _dated(found):
                 yield self.span(found.span("number"), 0.75)
+
+
+def _dated(found: regex.Match[str]) -> bool:
+    """Whether the number behind visit or admission is a date."""
+    return found[0].lower().startswith(("visit", "adm")) and _DATE.match(found["number"]) is not None

@@ -9,14 +9,14 @@ from khlang.conform.text.spans import Span
 
 _HANDLE = r"@?[a-z0-9](?:[a-z0-9._\-]*[a-z0-9_])?"
 _LABELLED = rule(
-    r"(?:ไลน์|(?<![a-z])line)[ ]?(?:ไอดี|id|@)?"
-    r"(?:[ ]?(?:คือ|ของ(?:ญาติ|ผู้ป่วย|แม่|ลูก|บุตร)|ชื่อ))?[ ]?[:=.]?[ ]?(?P<handle>@?[a-z0-9._\-]{2,})"
+    r"(?:ไลน์?|(?<![a-z])line)[ ]{0,3}(?:ไอดี|id|@)?"
+    r"(?:[ ]?(?:คือ|ของ(?:ญาติ|ผู้ป่วย|แม่|ลูก|บุตร)|ชื่อ))?[ ]{0,3}[:=.]?[ ]{0,3}(?P<handle>@?[a-z0-9._\-]{2,})"
 )
-_OWN_LABEL = rule(r"(?:ไลน์|(?<![a-z])line)[ ]?(?:ไอดี|id|@|[:=])|ไลน์")
+_OWN_LABEL = rule(r"(?:ไลน์?|(?<![a-z])line)[ ]{0,3}(?:ไอดี|id|@|[:=])|ไลน")
 _LOOSE = rule(r"(?<![a-z0-9._%+\-])@[a-z0-9][a-z0-9._\-]{2,}")
 _SOCIAL = rule(
-    r"(?:เฟซ(?:บุ๊[กค])?|เฟส(?:บุ๊[กค])?|อินสตาแกรม|ไอจี|วีแชท|(?<![a-z])(?:facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter)(?![a-z]))"
-    rf"(?P<label>[ ]?(?:ชื่อ|id|ไอดี)?[ ]?[:=@.]?)[ ]?(?P<handle>{_HANDLE})"
+    r"(?:เฟซ(?:บุ๊[กค])?|เฟส(?:บุ๊[กค])?|อินสตาแกรม|ไอจี|วีแชท|แชต|แชท|เพจ|ติ๊กต็?อก|(?<![a-z])(?:facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter)(?![a-z]))"
+    rf"(?P<label>[ ]{{0,3}}(?:ชื่อ|id|ไอดี)?[ ]{{0,3}}[:=@.]?)[ ]{{0,3}}(?P<handle>{_HANDLE})"
 )
 
 
@@ -25,7 +25,8 @@ class LineId(Recogniser):
 
     kind = "LINE"
     trigger = (
-        r"line|ไลน์|@[a-z0-9]|เฟซ|เฟส|อินสตา|ไอจี|วีแชท|facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter"
+        r"line|ไลน|@[a-z0-9]|เฟซ|เฟส|อินสตา|ไอจี|แชต|แชท|เพจ|ติ๊ก"
+        r"|facebook|fb|ig|instagram|tiktok|wechat|telegram|twitter"
     )
 
     def find(self, text: str) -> Iterator[Span]:

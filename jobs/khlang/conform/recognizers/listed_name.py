@@ -17,6 +17,9 @@ from khlang.conform.text.words import (
     tokens,
 )
 
+_TITLES = frozenset(["นาย", "นาง", "นางสาว", "คุณ", "เด็กชาย", "เด็กหญิง"])
+"""The lists have them as names; the name stands behind them."""
+
 
 class ListedName(Recogniser):
     """Thai given names come from a list; what is also a common word needs a surname behind it."""
@@ -32,9 +35,8 @@ class ListedName(Recogniser):
                 continue
             for at in (0, *range(3, len(run[0]) - 2)):
                 name = run[0][at:]
-                if not self._may_begin(run[0], at) or not (
-                    name in given_names() or (at == 0 and listed(name))
-                ):
+                begins = self._may_begin(run[0], at) and name not in _TITLES
+                if not begins or not (name in given_names() or (at == 0 and listed(name))):
                     continue
                 end = self._end(text, run.start() + at, name)
                 if end:
@@ -66,4 +68,9 @@ def _strange(name: str) -> bool:
 
 def _telling(surname: str) -> bool:
     """Whether what stands behind a given name that is also a word can only be a surname."""
-    return len(surname) > 3 and surname not in dictionary() and (listed(surname) or _strange(surname))
+    return (
+        len(surname) > 3
+        and not surname[0].isascii()
+        and surname not in dictionary()
+        and (listed(surname) or _strange(surname))
+    )

@@ -10,7 +10,7 @@ from khlang.conform.text.spans import Span
 _LABELLED = rule(
     r"(?:หนังสือเดินทาง|พาสปอร์ต|พาสปอต|พาสสปอร์ต|ใบอนุญาตทำงาน|(?<![a-z])(?:passport|pp|work[ ]?permit|border[ ]?pass))"
     r"[ ]?(?:เลขที่|เลข|no|number)?\.?[ ]?[:=#.\-]*[ ]?"
-    r"(?P<number>[a-z]{0,3}[ \-]?[0-9](?:[ \-]?[0-9a-z]){4,11})(?![a-z0-9])"
+    r"(?P<number>[a-z]{0,3}[ \-]?[0-9](?:[ \-]?[0-9]|[a-z]){4,11})(?![a-z0-9])"
 )
 _FORM = rule(r"(?<![a-z0-9\-])(?-i:[A-Z]{1,2})[0-9]{6,8}(?![a-z0-9])")
 _PRODUCT = rule(r"(?:lot|batch|s/n|serial|ref|exp|รุ่น|ล็อต)[ .:#=no]{0,5}$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import polars as pl
@@ -11,14 +12,21 @@ from khlang.conform.text.names import Names
 from khlang.conform.text.person import THAI_RUN
 from khlang.conform.text.spans import Span
 from khlang.conform.text.squeeze import places
-from khlang.conform.text.terms import facility_terms, own_terms
-from khlang.conform.text.words import clinical, dictionary, is_boundary, latin, tokens
+from khlang.conform.text.terms import facility_couples, facility_terms, own_terms
+from khlang.conform.text.words import clinical, dictionary, given_names, is_boundary, latin, tokens
 
 _LONGEST_TERM = 48
-_CUE = re.compile(r"(?:นางสาว|นาย|นาง|คุณ|ชื่อ|ผู้ป่วย|คนไข้|ผป\.?|pt\.?|น\.?ส\.?|ด\.?[ชญ]\.?"
-                  r"|ลุง|ป้า|น้า|อา|ตา|ยาย|ปู่|ย่า|พี่|น้อง|แม่|พ่อ|บิดา|มารดา|สามี|ภรรยา|บุตร|ลูก|หลาน|ญาติ"
-                  r"|หมอ|พญ\.|นพ\.|mrs?\.?|ms\.?|miss|name)[ :.]{0,2}$", re.IGNORECASE)  # fmt: skip
-_COUNTED = re.compile(r"[0-9][ ]{0,2}$")
+_TITLES = (
+    r"นางสาว|นาย|นาง|คุณ|ชื่อ|ผู้ป่วย|คนไข้|ผป\.?|pt\.?|น\.?ส\.?|ด\.?[ชญ]\.?|หมอ|พญ\.|นพ\.|mrs?\.?|ms\.?|miss|name"
+)
+_KIN = r"ลุง|ป้า|น้า|อา|ตา|ยาย|ปู่|ย่า|พี่|น้อง|แม่|พ่อ|บิดา|มารดา|สามี|ภรรยา|บุตร|ลูก|หลาน|ญาติ"
+_TITLE = re.compile(rf"(?:{_TITLES})[ :.]{{0,2}}$", re.IGNORECASE)
+_CUE = re.compile(rf"(?:{_TITLES}|{_KIN})[ :.]{{0,2}}$", re.IGNORECASE)
+_FOLLOWED = re.compile(
+    r"มาด้วย|มาตาม|มารับ|มาตรวจ|มาพบ|ตามนัด|รับยา|แพ้|ขอ(?!ง)|บ่น|ยอม|ให้ประวัติ|แจ้งว่า|บอกว่า|เล่าว่า|อายุ ?[0-9]|ปฏิเสธ"
+)
+"""What people do: a given name that is also a common word is a name before it."""
+_COUNTED = re.compile(r"(?<![0-9/\-])[0-9]{1,3}[ ]{0,2}$")
 
 
 def own_hits(rows: pl.DataFrame, squeezed: pl.DataFrame, names: Names) -> pl.DataFrame:
@@ -50,7 +58,9 @@ def facility_hits(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
     length = pl.col("part").str.len_chars()
     offset = (length.cum_sum() - length).over("hospcode", "text")
     tails = words.select("hospcode", "text", pl.col("letters").str.slice(offset, _LONGEST_TERM).alias("tail"))
-    heads = terms.select("hospcode", pl.col("term").str.slice(0, 3).alias("head")).unique()
+    couples = facility_couples(names)
+    begins = pl.concat([terms.select("hospcode", "term"), couples.select("hospcode", term="family")])
+    heads = begins.select("hospcode", pl.col("term").str.slice(0, 3).alias("head")).unique()
     tails = tails.with_columns(pl.col("tail").str.slice(0, 3).alias("head")).join(
         heads, on=["hospcode", "head"], how="semi"
     )
@@ -59,7 +69,12 @@ def facility_hits(rows: pl.DataFrame, names: Names) -> pl.DataFrame:
     begun = begun.select(
         "hospcode", "text", pl.col("tail").str.slice(0, pl.col("length")).alias("term")
     ).unique()
-    return begun.join(terms, on=["hospcode", "term"])
+    glued = begun.join(couples, left_on=["hospcode", "term"], right_on=["hospcode", "family"])
+    full = glued.select(
+        "hospcode", "text", "full", pl.lit("NAME").alias("kind"), pl.lit("full").alias("part")
+    )
+    told = begun.join(terms, on=["hospcode", "term"])
+    return pl.concat([told, full.rename({"full": "term"})]).unique()
 
 
 _BREAK = (
@@ -108,23 +123,42 @@ def _name_stands(text: str, start: int, end: int) -> bool:
     left_open = not THAI_RUN.match(text[start - 1 : start])
     alone = left_open and not THAI_RUN.match(text, end)
     common = name in clinical()
+    if left_open and not _COUNTED.search(text[:start]) and _FOLLOWED.match(text, end):
+        return True
     if alone:
         return not (common and _COUNTED.search(text[:start]))
     cued = _CUE.search(text[:start]) is not None
-    if name in dictionary() and not (cued or left_open):
+    given = len(name) > 3 and name in given_names() and not common
+    if name in dictionary() and not (
+        cued or left_open or given or (not common and _is_token(text, start, end))
+    ):
         return False
-    return not _within_word(text, start, end) and (not common or cued)
+    titled = _TITLE.search(text[:start]) is not None
+    return (titled or not _within_word(text, start, end)) and (not common or cued)
+
+
+def _is_token(text: str, start: int, end: int) -> bool:
+    """Whether the name is a word or words between other words: ฝน in อธิบายฝนแล้ว, not in ฝนตก."""
+    cut = list(_cut(text, start))
+    starts, ends = {at for at, _ in cut}, {at + len(word) for at, word in cut}
+    return end - start > 1 and start in starts and end in ends
+
+
+def _cut(text: str, start: int) -> Iterator[tuple[int, str]]:
+    """The words of the Thai run around a place, each with where it begins."""
+    at = start
+    while at and THAI_RUN.match(text[at - 1]):
+        at -= 1
+    run = THAI_RUN.match(text, at)
+    for word in tokens(run[0]) if run else ():
+        yield at, word
+        at += len(word)
 
 
 def _within_word(text: str, start: int, end: int) -> bool:
-    """Whether a longer word of the dictionary covers the name there."""
-    before = start
-    while before and THAI_RUN.match(text[before - 1]):
-        before -= 1
-    run = THAI_RUN.match(text, before)
-    at = before
-    for word in tokens(run[0]) if run else ():
-        if at <= start and end <= at + len(word):
-            return len(word) > end - start and word in dictionary()
-        at += len(word)
+    """Whether a longer word of the dictionary covers the name there, or begins inside it and goes on: มีสุขภาพ."""
+    for at, word in _cut(text, start):
+        covers, goes_on = at <= start and end <= at + len(word), start < at < end < at + len(word)
+        if covers or goes_on:
+            return word in dictionary() and (goes_on or len(word) > end - start)
     return False

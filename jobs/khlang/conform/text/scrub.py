@@ -27,7 +27,7 @@ from khlang.conform.text.names import Names
 from khlang.conform.text.plain import plain_series
 from khlang.conform.text.recogniser import where
 from khlang.conform.text.registry import recognisers
-from khlang.conform.text.spans import Span, masked
+from khlang.conform.text.spans import Span, masked, merged
 from khlang.conform.text.squeeze import squeezed
 from khlang.errors import PrivacyError
 
@@ -96,7 +96,11 @@ def _named(hits: pl.DataFrame, key: list[str]) -> dict[tuple[str, ...], list[Spa
 def _unknown(rows: pl.DataFrame, names: Names, with_patient: bool) -> pl.Series:
     """Rows of a patient, or without patients of a facility, whom the name book does not know."""
     key = ["hospcode", "pid"] if with_patient else ["hospcode"]
-    known = names.people.select(key).unique().with_columns(pl.lit(True).alias("known"))
+    kept = f"known by {key[-1]}"
+    if kept not in names.worked_out:
+        names.worked_out[kept] = names.people.select(key).unique()
+    asked = rows.select(key).unique().drop_nulls()
+    known = asked.join(names.worked_out[kept], on=key, how="semi").with_columns(known=pl.lit(True))
     return rows.join(known, on=key, how="left", maintain_order="left")["known"].is_null()
 
 
@@ -119,10 +123,32 @@ def scrub(
         ) from None
 
 
-def _scrubbed(
+def places(
+    texts: pl.Series, hospcode: pl.Series, pid: pl.Series | None, names: Names, limits: Limits | None = None
+) -> list[list[Span] | None]:
+    """Per text the places that `scrub` replaces, overlapping ones as one; None where it withholds the text."""
+    judged = _judged(texts, hospcode, pid, names, limits or Limits())
+    found = {tuple(where): merged(spans) for *where, spans in judged.touched}
+    rows = zip(judged.rows.select(_KEY).iter_rows(), judged.withheld, strict=True)
+    return [None if withheld else found.get(row, []) for row, withheld in rows]
+
+
+_KEY = ["hospcode", "pid", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Rows (text, hospcode, pid), which of them are withheld, and (hospcode, pid, text, places) where any are."""
+
+    rows: pl.DataFrame
+    withheld: pl.Series
+    touched: list[tuple[str, str | None, str, list[Span]]]
+
+
+def _judged(
     texts: pl.Series, hospcode: pl.Series, pid: pl.Series | None, names: Names, limits: Limits
-) -> Scrubbed:
-    """The same, for whatever may fail."""
+) -> _Judged:
+    """What has to go, before anything does."""
     patient = pid.cast(pl.String).str.strip_chars() if pid is not None else pl.lit(None, pl.String)
     rows = pl.DataFrame({"text": texts.cast(pl.String), "hospcode": hospcode.cast(pl.String)})
     rows = rows.with_columns(patient.alias("pid"))
@@ -132,11 +158,22 @@ def _scrubbed(
     distinct = distinct.with_columns(plain_series(distinct["text"]).alias("plain"))
     distinct = distinct.with_columns(words.closed(distinct["plain"]).alias("closed"))
     everywhere, failed = _recognised(distinct, limits)
-    cleared = _cleared(rows, distinct, names, everywhere, pid is not None)
     blocked = _unknown(rows, names, pid is not None) & ~_marked(rows, distinct.filter("closed")["text"])
     withheld = too_long | ((blocked | _marked(rows, failed)) & rows["text"].is_not_null())
-    key = ["hospcode", "pid", "text"]
-    text = rows.join(cleared, on=key, how="left", nulls_equal=True, maintain_order="left")["cleared"]
+    return _Judged(rows, withheld, _touched(rows, distinct, names, everywhere, pid is not None))
+
+
+def _scrubbed(
+    texts: pl.Series, hospcode: pl.Series, pid: pl.Series | None, names: Names, limits: Limits
+) -> Scrubbed:
+    """The same, for whatever may fail."""
+    judged = _judged(texts, hospcode, pid, names, limits)
+    rows, withheld = judged.rows, judged.withheld
+    cleared = pl.DataFrame(
+        [(where, who, text, masked(text, spans)) for where, who, text, spans in judged.touched],
+        schema=dict.fromkeys([*_KEY, "cleared"], pl.String), orient="row",
+    )  # fmt: skip
+    text = rows.join(cleared, on=_KEY, how="left", nulls_equal=True, maintain_order="left")["cleared"]
     changed = text.is_not_null() & ~withheld
     kept = text.zip_with(changed, rows["text"])
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(kept))
@@ -149,16 +186,15 @@ def _marked(rows: pl.DataFrame, texts: Iterable[str]) -> pl.Series:
     return rows["text"].is_in(pl.Series(list(texts), dtype=pl.String).implode()).fill_null(False)
 
 
-def _cleared(
+def _touched(
     rows: pl.DataFrame,
     distinct: pl.DataFrame,
     names: Names,
     everywhere: dict[str, list[Span]],
     with_patient: bool,
-) -> pl.DataFrame:
-    """hospcode, pid, text -> cleared, for every text in which something has to be replaced."""
-    key = ["hospcode", "pid", "text"]
-    pairs = rows.select(key).drop_nulls("text").unique()
+) -> list[tuple[str, str | None, str, list[Span]]]:
+    """hospcode, pid, text and its places, for every text in which something has to be replaced."""
+    pairs = rows.select(_KEY).drop_nulls("text").unique()
     letters = distinct.select("text", squeezed(distinct["plain"]).alias("letters"))
     own = _named(deny.own_hits(pairs, letters, names), ["hospcode", "pid"]) if with_patient else {}
     opened = distinct.filter(~pl.col("closed")).select("text", "plain")
@@ -168,10 +204,9 @@ def _cleared(
     )
     suspects = {text for *_, text in own} | {text for _, text in anybody} | set(everywhere)
     touched = pairs.filter(pl.col("text").is_in(pl.Series(sorted(suspects), dtype=pl.String).implode()))
-    cleared = [
-        masked(text, places) if (places := [
+    found = [
+        (where, who, text, [
             *everywhere.get(text, ()), *own.get((where, who, text), ()), *anybody.get((where, text), ())
-        ]) else None
-        for where, who, text in touched.iter_rows()
+        ]) for where, who, text in touched.iter_rows()
     ]  # fmt: skip
-    return touched.with_columns(pl.Series("cleared", cleared, dtype=pl.String)).drop_nulls("cleared")
+    return [one for one in found if one[-1]]

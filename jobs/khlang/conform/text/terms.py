@@ -101,13 +101,32 @@ def facility_terms(names: Names) -> pl.DataFrame:
 def _facility_terms(names: Names) -> pl.DataFrame:
     """The same, worked out."""
     key = ["hospcode"]
-    staff = names.staff.with_columns(
-        squeezed(names.staff[column]) for column in ("name", "lname", "provider")
-    )
-    people = _people(names)
+    staff, people = _staff(names), _people(names)
     named = pl.concat([people.select("hospcode", "name", "lname"), staff.select("hospcode", "name", "lname")])
     terms = pl.concat(_name_terms(named.unique(), key))
     alone = ~pl.col("term").is_in(every_word()) & ~pl.col("term").str.contains("^[a-z]")
     numbers = [*_number_terms(people, key, _NUMBERS), *_number_terms(staff, key, {"provider": "ID"})]
     found = [terms.filter((pl.col("part") == "full") | alone), *numbers]
     return _long_enough(found, _SHORTEST_FOREIGN_NUMBER, _SHORTEST_NAME)
+
+
+def facility_couples(names: Names) -> pl.DataFrame:
+    """hospcode, family, full of everybody in the book: a family name tells where a glued given name may end."""
+    return _kept(names, "couples", lambda: _couples(names))
+
+
+def _couples(names: Names) -> pl.DataFrame:
+    """The same, worked out."""
+    every = pl.concat([part.select("hospcode", "name", "lname") for part in (_people(names), _staff(names))])
+    told = (
+        every.select("hospcode", family="lname", full=pl.col("name") + pl.col("lname")).drop_nulls().unique()
+    )
+    return told.filter(pl.col("family").str.len_chars() >= _SHORTEST_NAME)
+
+
+def _staff(names: Names) -> pl.DataFrame:
+    """Members of staff with squeezed names and numbers."""
+    squeeze = ("name", "lname", "provider")
+    return _kept(
+        names, "staff", lambda: names.staff.with_columns(squeezed(names.staff[column]) for column in squeeze)
+    )

@@ -162,6 +162,27 @@ def closed_run(run: str) -> bool:
     return reached[-1]
 
 
+_TONES = re.compile("[่้๊๋็์]")
+
+
+def without_tones(run: str) -> str:
+    """Thai letters without the marks above them that a hurry forgets."""
+    return _TONES.sub("", run)
+
+
+@cache
+def _greedy_but_tones() -> re.Pattern[str]:
+    """Clinical words of three letters and more without their marks, one after the other."""
+    bare = {without_tones(word) for word in clinical() if len(word) > 2}
+    return re.compile(f"(?>{_branches(bare)})+")
+
+
+@lru_cache(maxsize=20_000)
+def closed_but_tones(run: str) -> bool:
+    """Whether a run is made of clinical words but for the marks that a hurry forgets; no listed name is."""
+    return not listed(run) and _greedy_but_tones().fullmatch(without_tones(run)) is not None
+
+
 def closed(texts: pl.Series) -> pl.Series:
     """Which plain texts hold closed vocabulary only: clinical words, units, short numbers, punctuation.
 
@@ -195,18 +216,18 @@ def is_boundary(run: str, at: int) -> bool:
 def ordinary(run: str) -> bool:
     """Whether a run of Thai letters is plain words rather than a name nobody listed.
 
-    All of it are common words, and no listed name is the first of them or goes on from it.
+    All of it are common words, and no listed name is at its beginning; of up to three words, none goes on
+    from the first.
     """
     if closed_run(run):
         return True
     cut = tokens(run)
     first = cut[0]
-    return (
-        len(first) > 2
-        and all(word in common() for word in cut)
-        and not begins_name(first)
-        and not listed(first)
-    )
+    if len(cut) < 4:
+        plain_words = len(first) > 2 and all(word in common() for word in cut)
+        return plain_words and not begins_name(first) and not listed(first)
+    starts = ("".join(cut[:count]) for count in range(1, len(cut) + 1))
+    return all(word in common() for word in cut) and not any(listed(start) for start in starts)
 
 
 def is_text(run: str) -> bool:

@@ -141,12 +141,16 @@ class Deliveries:
         with self.engine.connect() as connection:
             return asked & {(row[0], row[1]) for row in connection.execute(held)}
 
-    def told_by(self, hospcodes: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        """(facility, receipt) of all that these facilities ever had accepted, in order of arrival."""
+    def told_by(self, hospcodes: Iterable[str], files: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """(facility, receipt) of all accepted zips of these facilities that hold one of the files, as they came."""
+        holds = select(MemberRow.receipt).where(
+            MemberRow.receipt == DeliveryRow.receipt, MemberRow.file.in_(set(files))
+        )
         asked = select(DeliveryRow.hospcode, DeliveryRow.receipt).where(
             DeliveryRow.hospcode.in_(set(hospcodes)),
             DeliveryRow.content.is_not(None),
             DeliveryRow.state != "duplicate",
+            holds.exists(),
         )
         with self.engine.connect() as connection:
             rows = connection.execute(asked.order_by(DeliveryRow.arrival))

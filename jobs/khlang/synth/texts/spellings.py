@@ -1,4 +1,4 @@
-"""One citizen id, as people write it: at least forty spellings, and the words around it."""
+"""One citizen id or phone number, as people write it: at least forty spellings, and the words around it."""
 
 from __future__ import annotations
 
@@ -67,3 +67,24 @@ AROUND = {
     "ผู้ป่วยแจ้งเลข {} ปวดท้อง 2 วัน BP 120/80", "end of sentence": "ส่งผลให้ {}.", "hash": "#{}",
 }  # fmt: skip
 """Where the id stands; `{}` is the id."""
+
+
+def phones(number: str) -> dict[str, str]:
+    """Name of a spelling -> a mobile number (ten digits) in it."""
+    three = _parts(number, (3, 3, 4))
+    forms = {name: mark.join(three) for name, mark in
+             {"dashed": "-", "spaced": " ", "dotted": ".", "en dash": "–", "no-break dash": "\u2011",
+              "no-break blank": "\u00a0", "zero-width": "\u200b", "dash in blanks": " - "}.items()}  # fmt: skip
+    sizes = {"3-7": (3, 7), "2-4-4": (2, 4, 4), "4-6": (4, 6)}
+    forms |= {f"dashed {name}": "-".join(_parts(number, size)) for name, size in sizes.items()}
+    forms |= {
+        f"spaced {name}": " ".join(_parts(number, size)) for name, size in sizes.items() if name != "4-6"
+    }
+    return forms | {
+        "plain": number, "thai digits": number.translate(THAI), "full width": number.translate(WIDE),
+        "thai digits dashed": "-".join(three).translate(THAI), "country": f"+66{number[1:]}",
+        "country spaced": f"+66 {number[1:3]} {number[3:6]} {number[6:]}", "country bare": f"66{number[1:]}",
+        "country zero": f"+66(0){number[1:]}", "country dashed": f"+66-{number[1:3]}-{number[3:6]}-{number[6:]}",
+        "bracketed": f"({three[0]}) {three[1]}-{three[2]}", "each digit spaced": " ".join(number),
+        "abroad": f"0066{number[1:]}", "half thai": number[:5] + number[5:].translate(THAI),
+    }  # fmt: skip
