@@ -56,6 +56,7 @@ def quiet(settings: Settings, ledger: Ledger, zone: str, job: str) -> Iterator[H
     """
     while True:
         with writer(settings, zone) as held:
+            ledger.require_one_key()
             if not ledger.has_open_batch(zone):
                 yield held
                 return

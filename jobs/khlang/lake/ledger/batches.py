@@ -92,6 +92,11 @@ class Batches(Deliveries):
             decisions=decisions_of(session, batch.id) if batch.stage == "silver" else (),
         )
 
+    def require_one_key(self) -> None:
+        """Raises BusyError while a rotation of the lake's key is unfinished."""
+        with Session(self.engine) as session:
+            _require_one_key(session)
+
     def record_members(self, batch: Batch, results: Iterable[MemberResult]) -> None:
         """What became of each member; a repeated report (a batch that was resumed) replaces the first."""
         found = list(results)
