@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from khlang.conform.identity import key_hash
+from khlang.lake.erased import tombstones
 from khlang.lake.linked import NAME, link_schema
 from khlang.model.contract import contracts
 from khlang.settings import load
@@ -95,6 +96,10 @@ def follow(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
         standing = standing.join(points, on=PATIENT, how="semi", maintain_order="left")
         points = pl.concat([standing.select(_TOLD), points])
     rows, old = compared(standing, runs(points, decisions), task["batch"])
+    erased = _erased(share)
+    if erased is not None:
+        gone = _links(share, erased).select("_path", "_key")
+        rows, old = rows.filter(~erased), pl.concat([old, gone]).unique()
     if rows.height:
         yield put_rows(settings, task, NAME, rows, link_schema())
     if old.height:
@@ -102,8 +107,21 @@ def follow(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _standing(share: Share) -> pl.DataFrame:
-    """Links of the facilities that were not taken back, with the file they lie in, as `_path`."""
+    """Links of the facilities that were not taken back."""
+    return _links(share, pl.col("_taken_back").is_null())
+
+
+def _erased(share: Share) -> pl.Expr | None:
+    """Condition of the links of erased persons, which no history keeps; None where nobody was erased."""
+    known = tombstones(share.settings)
+    if not known.persons and not known.patients:
+        return None
+    is_theirs = pl.col("person_key").is_in([*known.persons, *known.patients])
+    return is_theirs | pl.col("pid").is_in([*known.patients])
+
+
+def _links(share: Share, condition: pl.Expr) -> pl.DataFrame:
+    """Links of the facilities that meet the condition, with the file they lie in, as `_path`."""
     paths = chosen(share.task["silver"], share.hospcodes)
-    standing = of_facilities(share.hospcodes) & pl.col("_taken_back").is_null()
-    columns = list(link_schema())
-    return read(share.settings, NAME, paths, link_schema(), columns, standing, "_path")
+    wanted = of_facilities(share.hospcodes) & condition
+    return read(share.settings, NAME, paths, link_schema(), list(link_schema()), wanted, "_path")
